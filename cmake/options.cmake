@@ -1,0 +1,29 @@
+# Warnings, sanitizers and coverage, the same for every target of the project.
+
+# hiprope_link_options(target): the sanitizers and coverage counters that target and what links it need.
+function(hiprope_link_options target)
+  list(JOIN HIPROPE_SANITIZE "," sanitizers)
+  if(sanitizers)
+    target_link_options(${target} PUBLIC -fsanitize=${sanitizers})
+  endif()
+  if(HIPROPE_COVERAGE)
+    target_link_options(${target} PUBLIC --coverage)
+  endif()
+endfunction()
+
+# hiprope_options(target): compiles target with the project's warnings, sanitizers and coverage counters.
+function(hiprope_options target)
+  set(flags -Wall -Wextra -Wconversion -Wshadow)
+  if(HIPROPE_WERROR)
+    list(APPEND flags -Werror)
+  endif()
+  list(JOIN HIPROPE_SANITIZE "," sanitizers)
+  if(sanitizers)
+    list(APPEND flags -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  endif()
+  if(HIPROPE_COVERAGE)
+    list(APPEND flags --coverage -fprofile-update=atomic)
+  endif()
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:C,CXX>:${flags}>)
+  hiprope_link_options(${target})
+endfunction()

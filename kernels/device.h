@@ -1,0 +1,194 @@
+// All that a kernel takes from its compiler: HIP's clang, nvcc, or a host compiler, which runs the same code in tests.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#define HIPROPE_DEVICE __device__ __forceinline__
+#define HIPROPE_KERNEL(max_block_threads) extern "C" __global__ void __launch_bounds__(max_block_threads)
+#elif defined(__HIP__)
+#define HIPROPE_DEVICE __attribute__((device, always_inline)) inline
+#define HIPROPE_KERNEL(max_block_threads) \
+  extern "C" __attribute__((global, amdgpu_flat_work_group_size(1, max_block_threads))) void
+#else
+#include <atomic>
+#include <cmath>
+#define HIPROPE_DEVICE inline
+#endif
+
+// Arrays indexed in such a loop stay in registers.
+#if defined(__CUDACC__) || defined(__clang__)
+#define HIPROPE_UNROLL _Pragma("unroll")
+#else
+#define HIPROPE_UNROLL
+#endif
+
+namespace hiprope {
+
+// The widest and narrower memory accesses, by bytes.
+template <int bytes>
+struct Access;
+#if defined(__CUDACC__)
+template <>
+struct Access<16> {
+  using type = uint4;
+};
+template <>
+struct Access<8> {
+  using type = uint2;
+};
+template <>
+struct Access<4> {
+  using type = std::uint32_t;
+};
+template <>
+struct Access<2> {
+  using type = std::uint16_t;
+};
+#else
+template <>
+struct Access<16> {
+  typedef std::uint32_t type __attribute__((vector_size(16), may_alias));
+};
+template <>
+struct Access<8> {
+  typedef std::uint32_t type __attribute__((vector_size(8), may_alias));
+};
+template <>
+struct Access<4> {
+  typedef std::uint32_t type __attribute__((may_alias));
+};
+template <>
+struct Access<2> {
+  typedef std::uint16_t type __attribute__((may_alias));
+};
+#endif
+
+#if defined(__HIP__)
+// Kernel arguments point to global memory; saying so spares the flat instructions of an unknown address space.
+#define HIPROPE_GLOBAL __attribute__((address_space(1)))
+#else
+#define HIPROPE_GLOBAL
+#endif
+
+// `bytes` from memory into 32-bit words; the upper half of a 2-byte word is zero.
+template <int bytes>
+HIPROPE_DEVICE void load(const void* address, std::uint32_t* words) {
+  using Value = typename Access<bytes>::type;
+  words[0] = 0;
+  const Value value = *(const HIPROPE_GLOBAL Value*)address;
+  __builtin_memcpy(words, &value, bytes);
+}
+
+template <int bytes>
+HIPROPE_DEVICE void store(void* address, const std::uint32_t* words) {
+  using Value = typename Access<bytes>::type;
+  Value value;
+  __builtin_memcpy(&value, words, bytes);
+  *(HIPROPE_GLOBAL Value*)address = value;
+}
+
+// A read of memory that no kernel writes while this one runs: table, positions, axis map.
+template <typename T>
+HIPROPE_DEVICE T load_constant(const T* address) {
+#if defined(__CUDACC__)
+  return __ldg(address);
+#else
+  return *(const HIPROPE_GLOBAL T*)address;
+#endif
+}
+
+// A position id. On NVIDIA it may be read while the launch before still writes it (see wait_for_launch_before), so it
+// must come from memory each time.
+template <typename T>
+HIPROPE_DEVICE T load_id(const T* address) {
+#if defined(__CUDACC__)
+  return *static_cast<const volatile T*>(address);
+#else
+  return *(const HIPROPE_GLOBAL T*)address;
+#endif
+}
+
+template <int bytes>
+HIPROPE_DEVICE void load_constant_floats(const float* address, float* values) {
+  using Value = typename Access<bytes>::type;
+#if defined(__CUDACC__)
+  const Value value = __ldg(reinterpret_cast<const Value*>(address));
+#else
+  const Value value = *(const HIPROPE_GLOBAL Value*)address;
+#endif
+  __builtin_memcpy(values, &value, bytes);
+}
+
+// 1, 2 or 4 consecutive bytes, the first lowest.
+template <int count>
+HIPROPE_DEVICE std::uint32_t load_bytes(const std::uint8_t* address) {
+  if constexpr (count == 1) return load_constant(address);
+  if constexpr (count == 2) return load_constant(reinterpret_cast<const std::uint16_t*>(address));
+  return load_constant(reinterpret_cast<const std::uint32_t*>(address));
+}
+
+HIPROPE_DEVICE float multiply_add(float a, float b, float c) {
+#if defined(__CUDACC__)
+  return __fmaf_rn(a, b, c);
+#else
+  return __builtin_fmaf(a, b, c);
+#endif
+}
+
+template <typename To, typename From>
+HIPROPE_DEVICE To bits_as(From value) {
+  static_assert(sizeof(To) == sizeof(From), "a bit pattern keeps its size");
+  To result;
+  __builtin_memcpy(&result, &value, sizeof(To));
+  return result;
+}
+
+HIPROPE_DEVICE void atomic_add(std::uint64_t* address, std::uint64_t value) {
+#if defined(__CUDACC__)
+  atomicAdd(reinterpret_cast<unsigned long long*>(address), static_cast<unsigned long long>(value));
+#elif defined(__HIP__)
+  __hip_atomic_fetch_add(address, value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+#else
+  std::atomic_ref<std::uint64_t>(*address).fetch_add(value, std::memory_order_relaxed);
+#endif
+}
+
+HIPROPE_DEVICE void atomic_min(std::uint64_t* address, std::uint64_t value) {
+#if defined(__CUDACC__)
+  atomicMin(reinterpret_cast<unsigned long long*>(address), static_cast<unsigned long long>(value));
+#elif defined(__HIP__)
+  __hip_atomic_fetch_min(address, value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+#else
+  std::atomic_ref<std::uint64_t> word(*address);
+  std::uint64_t seen = word.load(std::memory_order_relaxed);
+  while (value < seen && !word.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
+  }
+#endif
+}
+
+// From compute capability 9.0 on a kernel may begin while the launch before it in the stream drains. Until
+// wait_for_launch_before returns, memory that the launch before writes must not be relied on.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+inline constexpr bool kOverlapsLaunches = true;
+HIPROPE_DEVICE void let_next_launch_begin() { cudaTriggerProgrammaticLaunchCompletion(); }
+HIPROPE_DEVICE void wait_for_launch_before() { cudaGridDependencySynchronize(); }
+#else
+inline constexpr bool kOverlapsLaunches = false;
+HIPROPE_DEVICE void let_next_launch_begin() {}
+HIPROPE_DEVICE void wait_for_launch_before() {}
+#endif
+
+#if defined(__CUDACC__)
+HIPROPE_DEVICE std::uint32_t block_index() { return blockIdx.x; }
+HIPROPE_DEVICE std::uint32_t chunk_index() { return blockIdx.y; }
+HIPROPE_DEVICE std::uint32_t thread_index() { return threadIdx.x; }
+#elif defined(__HIP__)
+HIPROPE_DEVICE std::uint32_t block_index() { return __builtin_amdgcn_workgroup_id_x(); }
+HIPROPE_DEVICE std::uint32_t chunk_index() { return __builtin_amdgcn_workgroup_id_y(); }
+HIPROPE_DEVICE std::uint32_t thread_index() { return __builtin_amdgcn_workitem_id_x(); }
+#endif
+
+}  // namespace hiprope

@@ -1,0 +1,386 @@
+// The GPU side of a Rope on HIP's module API: code objects, tables, launches and copies.
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "gpu/code_objects.h"
+#include "gpu/gpu.h"
+#include "gpu/runtime.h"
+#include "status.h"
+
+namespace hiprope::internal::gpu {
+
+struct State {
+  int device = 0;
+  bool only_device = true;  // then no call needs to look at the current device
+  hipModule_t modules[2] = {};  // rope, position_embeddings
+  std::unique_ptr<hipFunction_t[]> functions[2];  // [kVariantCount], null where the layout is another
+  void* table = nullptr;
+  void* axis_of_pair = nullptr;
+  void* refused = nullptr;
+};
+
+namespace {
+
+constexpr const char* kKernels[2] = {"rope", "position_embeddings"};
+
+hiprope_status check(hipError_t error, const char* what) {
+  if (error == hipSuccess) return hiprope_ok;
+  (void)hipGetLastError();  // a sticky-free error must not surface in the caller's next query
+  return fail(static_cast<hiprope_status>(error), what, " failed: ", hipGetErrorName(error), " (",
+              hipGetErrorString(error), ")");
+}
+
+// For calls whose failure changes nothing for the caller.
+void ignore(hipError_t error) {
+  if (error != hipSuccess) (void)hipGetLastError();
+}
+
+// Makes a device current and restores the caller's. Skipped where there is only one.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(const State& state) {
+    if (state.only_device) return;
+    error_ = hipGetDevice(&previous_);
+    if (error_ != hipSuccess || previous_ == state.device) return;
+    error_ = hipSetDevice(state.device);
+    restore_ = error_ == hipSuccess;
+  }
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+  ~CurrentDevice() {
+    if (restore_) ignore(hipSetDevice(previous_));
+  }
+  [[nodiscard]] hiprope_status status(const char* what = "selecting the Rope's device") const {
+    return check(error_, what);
+  }
+  hipError_t error() const { return error_; }
+
+ private:
+  hipError_t error_ = hipSuccess;
+  int previous_ = 0;
+  bool restore_ = false;
+};
+
+// Lets this thread allocate, load and free while some stream is being captured; without it that breaks the capture.
+class DuringCapture {
+ public:
+  DuringCapture() : error_(hipThreadExchangeStreamCaptureMode(&mode_)) { ignore(error_); }
+  DuringCapture(const DuringCapture&) = delete;
+  DuringCapture& operator=(const DuringCapture&) = delete;
+  ~DuringCapture() {
+    if (error_ == hipSuccess) ignore(hipThreadExchangeStreamCaptureMode(&mode_));
+  }
+
+ private:
+  hipStreamCaptureMode mode_ = hipStreamCaptureModeRelaxed;  // then the thread's own
+  hipError_t error_;
+};
+
+// A stream apart from all others: the default stream may not be used beside a capture.
+class UploadStream {
+ public:
+  UploadStream() : error_(hipStreamCreateWithFlags(&stream_, hipStreamNonBlocking)) {}
+  UploadStream(const UploadStream&) = delete;
+  UploadStream& operator=(const UploadStream&) = delete;
+  ~UploadStream() {
+    if (error_ != hipSuccess) return;
+    if (!waited_) ignore(hipStreamSynchronize(stream_));  // what was queued before a failure reads the caller's memory
+    ignore(hipStreamDestroy(stream_));
+  }
+  [[nodiscard]] hiprope_status status() const { return check(error_, "creating a stream for the uploads"); }
+  [[nodiscard]] hiprope_status wait() {
+    waited_ = true;
+    return check(hipStreamSynchronize(stream_), "waiting for the uploads");
+  }
+  hipStream_t get() const { return stream_; }
+
+ private:
+  bool waited_ = false;
+  hipStream_t stream_ = nullptr;
+  hipError_t error_;
+};
+
+struct DeviceFacts {
+  char name[128];
+  char architecture[64];
+  std::uint64_t memory_bytes;
+  int compute_units;
+};
+
+// Copies what fits and ends it.
+template <std::size_t bytes>
+void copy_text(char (&to)[bytes], const char* from) {
+  const std::size_t length = strnlen(from, bytes - 1);
+  std::memcpy(to, from, length);
+  to[length] = '\0';
+}
+
+#if defined(HIPROPE_PLATFORM_AMD)
+hipError_t read_facts(int device, DeviceFacts& facts) {
+  hipDeviceProp_t properties = {};
+  const hipError_t error = hipGetDeviceProperties(&properties, device);
+  if (error != hipSuccess) return error;
+  copy_text(facts.name, properties.name);
+  // "gfx90a:sramecc+:xnack-": features follow the name, and a code object without any fits them all.
+  copy_text(facts.architecture, properties.gcnArchName);
+  facts.architecture[std::strcspn(facts.architecture, ":")] = '\0';
+  facts.memory_bytes = properties.totalGlobalMem;
+  facts.compute_units = properties.multiProcessorCount;
+  return hipSuccess;
+}
+constexpr const char* kPlatform = "amd";
+#else
+hipError_t read_facts(int device, DeviceFacts& facts) {
+  cudaDeviceProp properties = {};
+  const hipError_t error = cudaGetDeviceProperties(&properties, device);
+  if (error != hipSuccess) return error;
+  copy_text(facts.name, properties.name);
+  const char digits[] = {static_cast<char>('0' + properties.major / 10), static_cast<char>('0' + properties.major % 10),
+                         static_cast<char>('0' + properties.minor), '\0'};
+  std::strcpy(facts.architecture, "sm_");
+  std::strcat(facts.architecture, properties.major < 10 ? digits + 1 : digits);
+  facts.memory_bytes = properties.totalGlobalMem;
+  facts.compute_units = properties.multiProcessorCount;
+  return hipSuccess;
+}
+constexpr const char* kPlatform = "nvidia";
+#endif
+
+// The NVIDIA build's objects hold every architecture and are called "sm".
+bool fits(const hiprope_code_object& object, const char* architecture) {
+  const char* name = object.architecture;
+  return std::strcmp(name, architecture) == 0 || (std::strcmp(name, "sm") == 0 && std::strncmp(architecture, "sm_", 3) == 0);
+}
+
+const hiprope_code_object* find_code_object(const char* kernel, const char* architecture) {
+  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i) {
+    const hiprope_code_object& object = hiprope_code_objects[i];
+    if (std::strcmp(object.kernel, kernel) == 0 && fits(object, architecture)) return &object;
+  }
+  return nullptr;
+}
+
+void join(char* text, std::size_t size, const char* kernel, const char* variant) {
+  const std::size_t kernel_length = std::strlen(kernel);
+  std::memcpy(text, kernel, kernel_length);
+  text[kernel_length] = '_';
+  std::strncpy(text + kernel_length + 1, variant, size - kernel_length - 2);
+}
+
+// Loads one of the two modules and its functions of `layout`.
+hipError_t load_kernel(State& state, int index, Layout layout, const hiprope_code_object& object) {
+  hipError_t error = hipModuleLoadData(&state.modules[index], object.data);
+  for (int variant = 0; variant < kVariantCount && error == hipSuccess; ++variant) {
+    if (kVariants[variant].layout != layout) continue;
+    char symbol[96] = {};
+    join(symbol, sizeof(symbol), kKernels[index], kVariants[variant].name);
+    error = hipModuleGetFunction(&state.functions[index][static_cast<std::size_t>(variant)], state.modules[index], symbol);
+  }
+  return error;
+}
+
+hiprope_status load_kernels(State& state, Layout layout, const char* architecture, KernelSupport& support) {
+  support = {true, ""};
+  for (int i = 0; i < 2; ++i) {
+    state.functions[i].reset(new (std::nothrow) hipFunction_t[static_cast<std::size_t>(kVariantCount)]());
+    if (state.functions[i] == nullptr) return fail(hiprope_error_out_of_host_memory, "no host memory for kernel handles");
+    const hiprope_code_object* object = find_code_object(kKernels[i], architecture);
+    if (object == nullptr) {
+      support = {false, "no code object for this architecture is embedded"};
+    } else if (load_kernel(state, i, layout, *object) != hipSuccess) {
+      (void)hipGetLastError();
+      support = {false, "the runtime did not load the embedded code object"};
+    }
+    if (!support.usable) return hiprope_ok;
+  }
+  return hiprope_ok;
+}
+
+hiprope_status allocate(void** pointer, std::size_t bytes, const char* what) {
+  const hipError_t error = hipMalloc(pointer, bytes);
+  if (error == hipSuccess) return hiprope_ok;
+  (void)hipGetLastError();
+  *pointer = nullptr;
+  return fail(static_cast<hiprope_status>(error), "allocating ", static_cast<std::uint64_t>(bytes),
+              " bytes of GPU memory for the ", what, " failed: ", hipGetErrorName(error));
+}
+
+hipStream_t as_stream(void* stream) { return static_cast<hipStream_t>(stream); }
+
+// One copy where rows touch, else a pitched one.
+hipError_t copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, hipMemcpyKind kind, hipStream_t stream) {
+  if (rows == 1 || (to.pitch == bytes && from.pitch == bytes)) {
+    return hipMemcpyAsync(to.data, from.data, bytes * rows, kind, stream);
+  }
+  return hipMemcpy2DAsync(to.data, to.pitch, from.data, from.pitch, bytes, rows, kind, stream);
+}
+
+}  // namespace
+
+const char* error_name(hiprope_status status) { return hipGetErrorName(static_cast<hipError_t>(status)); }
+const char* error_message(hiprope_status status) { return hipGetErrorString(static_cast<hipError_t>(status)); }
+const char* platform() { return kPlatform; }
+
+// Each architecture has two objects, one a kernel; those of "rope" stand for both.
+int code_object_count() {
+  int count = 0;
+  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i) count += std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0;
+  return count;
+}
+
+const char* code_object_architecture(int index) {
+  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i) {
+    if (std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0 && index-- == 0) return hiprope_code_objects[i].architecture;
+  }
+  return nullptr;
+}
+
+hiprope_status device_count(int& count) {
+  count = 0;
+  const hipError_t error = hipGetDeviceCount(&count);
+  if (error == hipSuccess) return hiprope_ok;
+  count = 0;
+  if (error != hipErrorNoDevice && error != hipErrorInsufficientDriver) return check(error, "counting GPUs");
+  (void)hipGetLastError();
+  return hiprope_ok;
+}
+
+hiprope_status device_info(int device, hiprope_device_info& info) {
+  DeviceFacts facts = {};
+  if (const auto status = check(read_facts(device, facts), "reading the GPU's properties"); status != hiprope_ok) {
+    return status;
+  }
+  static_assert(sizeof(info.name) == sizeof(facts.name) && sizeof(info.architecture) == sizeof(facts.architecture));
+  std::memcpy(info.name, facts.name, sizeof(info.name));
+  std::memcpy(info.architecture, facts.architecture, sizeof(info.architecture));
+  info.memory_bytes = facts.memory_bytes;
+  info.compute_units = facts.compute_units;
+  info.has_code_object = find_code_object(kKernels[0], facts.architecture) != nullptr ? 1 : 0;
+  return hiprope_ok;
+}
+
+hiprope_status open(int device, Layout layout, State*& state, KernelSupport& support) {
+  state = new (std::nothrow) State;
+  if (state == nullptr) return fail(hiprope_error_out_of_host_memory, "no host memory for a GPU's state");
+  state->device = device;
+  int count = 0;
+  if (const auto status = device_count(count); status != hiprope_ok) return status;
+  state->only_device = count == 1;
+  DeviceFacts facts = {};
+  if (const auto status = check(read_facts(device, facts), "reading the GPU's properties"); status != hiprope_ok) {
+    return status;
+  }
+  const CurrentDevice current(*state);
+  if (const auto status = current.status(); status != hiprope_ok) return status;
+  const DuringCapture during_capture;
+  return load_kernels(*state, layout, facts.architecture, support);
+}
+
+void close(State* state) {
+  if (state == nullptr) return;
+  {
+    const CurrentDevice current(*state);
+    ignore(current.error());
+    const DuringCapture during_capture;
+    for (void* memory : {state->table, state->axis_of_pair, state->refused}) {
+      if (memory != nullptr) ignore(hipFree(memory));
+    }
+    for (hipModule_t module : state->modules) {
+      if (module != nullptr) ignore(hipModuleUnload(module));
+    }
+  }
+  delete state;
+}
+
+hiprope_status upload(State& state, const float* table, std::size_t table_bytes, const std::uint8_t* axis_of_pair,
+                      std::size_t axis_bytes, DeviceTables& tables) {
+  const CurrentDevice current(state);
+  if (const auto status = current.status(); status != hiprope_ok) return status;
+  const DuringCapture during_capture;
+  UploadStream stream;
+  if (const auto status = stream.status(); status != hiprope_ok) return status;
+  const auto put = [&](void** memory, const void* from, std::size_t bytes, const char* what) {
+    if (const auto status = allocate(memory, bytes, what); status != hiprope_ok) return status;
+    return check(hipMemcpyAsync(*memory, from, bytes, hipMemcpyHostToDevice, stream.get()), "uploading a table");
+  };
+  auto status = put(&state.table, table, table_bytes, "cos/sin table");
+  if (status != hiprope_ok) return status;
+  if (axis_bytes != 0) status = put(&state.axis_of_pair, axis_of_pair, axis_bytes, "axis map");
+  if (status != hiprope_ok) return status;
+  status = allocate(&state.refused, 2 * sizeof(std::uint64_t), "position error words");
+  if (status != hiprope_ok) return status;
+  if (status = clear_refused(state, stream.get()); status != hiprope_ok) return status;
+  if (status = stream.wait(); status != hiprope_ok) return status;
+  tables = {static_cast<const float*>(state.table), static_cast<const std::uint8_t*>(state.axis_of_pair),
+            static_cast<std::uint64_t*>(state.refused)};
+  return hiprope_ok;
+}
+
+hiprope_status launch(const State& state, int tensors, const LaunchPlan& plan, void* stream) {
+  const CurrentDevice current(state);
+  if (const auto status = current.status(); status != hiprope_ok) return status;
+  KernelParams argument = plan.params;
+  std::size_t bytes = sizeof(argument);
+  void* extra[] = {HIP_LAUNCH_PARAM_BUFFER_POINTER, &argument, HIP_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
+                   HIP_LAUNCH_PARAM_END};
+  const hipFunction_t function = state.functions[tensors - 1][static_cast<std::size_t>(plan.variant)];
+  const auto threads = static_cast<unsigned>(plan.params.block_threads);
+  return check(hipModuleLaunchKernel(function, plan.blocks, plan.chunks, 1, threads, 1, 1, 0, as_stream(stream), nullptr,
+                                     extra),
+               "launching the kernel");
+}
+
+hiprope_status copy_rows_to_host(const State& state, Rows host, Rows device, std::size_t bytes, std::size_t rows,
+                                 void* stream) {
+  const CurrentDevice current(state);
+  if (const auto status = current.status(); status != hiprope_ok) return status;
+  return check(copy_rows(host, device, bytes, rows, hipMemcpyDeviceToHost, as_stream(stream)), "copying to the host");
+}
+
+hiprope_status copy_rows_to_device(const State& state, Rows device, Rows host, std::size_t bytes, std::size_t rows,
+                                   void* stream) {
+  constexpr const char* what = "copying to the GPU (the output may be partly written)";
+  const CurrentDevice current(state);
+  if (const auto status = current.status(what); status != hiprope_ok) return status;
+  return check(copy_rows(device, host, bytes, rows, hipMemcpyHostToDevice, as_stream(stream)), what);
+}
+
+hiprope_status wait(const State& state, void* stream, const char* what) {
+  const CurrentDevice current(state);
+  if (const auto status = current.status(what); status != hiprope_ok) return status;
+  return check(hipStreamSynchronize(as_stream(stream)), what);
+}
+
+hiprope_status is_capturing(const State& state, void* stream, bool& capturing) {
+  const CurrentDevice current(state);
+  if (const auto status = current.status(); status != hiprope_ok) return status;
+  hipStreamCaptureStatus capture = hipStreamCaptureStatusNone;
+  if (const auto status = check(hipStreamIsCapturing(as_stream(stream), &capture), "asking whether the stream is captured");
+      status != hiprope_ok) {
+    return status;
+  }
+  capturing = capture != hipStreamCaptureStatusNone;
+  return hiprope_ok;
+}
+
+hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&words)[2]) {
+  const CurrentDevice current(state);
+  if (const auto status = current.status(); status != hiprope_ok) return status;
+  const auto status = check(hipMemcpyAsync(words, state.refused, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)),
+                            "reading the position error words");
+  if (status != hiprope_ok) return status;
+  return check(hipStreamSynchronize(as_stream(stream)), "waiting for the position error words");
+}
+
+hiprope_status clear_refused(const State& state, void* stream) {
+  const CurrentDevice current(state);
+  if (const auto status = current.status(); status != hiprope_ok) return status;
+  auto* words = static_cast<char*>(state.refused);
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  const auto status = check(hipMemsetAsync(words, 0, word, as_stream(stream)), "clearing the position error count");
+  if (status != hiprope_ok) return status;
+  return check(hipMemsetAsync(words + word, 0xFF, word, as_stream(stream)), "clearing the first position error");
+}
+
+}  // namespace hiprope::internal::gpu

@@ -1,0 +1,55 @@
+// The handle: what a Rope knows of its config and its device, unchanged after creation but for its counters.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "frequencies.h"
+#include "gpu/gpu.h"
+#include "hiprope/hiprope.h"
+#include "launch.h"
+#include "tuning.h"
+
+namespace hiprope::internal {
+
+struct StateCloser {
+  void operator()(gpu::State* state) const { gpu::close(state); }
+};
+
+struct Counters {
+  std::atomic<std::uint64_t> launches{0};
+  std::atomic<std::uint64_t> cpu_calls{0};
+  std::atomic<std::uint64_t> fallbacks{0};
+  std::atomic<std::uint64_t> table_uploads{0};
+  std::atomic<std::uint64_t> bytes_host_to_device{0};
+  std::atomic<std::uint64_t> bytes_device_to_host{0};
+  // Tokens refused on the CPU; a GPU counts in its own words.
+  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> first_refused{~std::uint64_t{0}};
+};
+
+}  // namespace hiprope::internal
+
+struct hiprope_rope {
+  hiprope_config config = {};  // defaults filled in; its pointers are not kept
+  hiprope::internal::Frequencies frequencies;
+  hiprope::internal::Layout layout = hiprope::internal::Layout::half_split;
+  std::int32_t block_in = 0;   // B of the pairs read
+  std::int32_t block_out = 0;  // B of the pairs written
+  std::int32_t tile_shift = 0; // order of the device table's rows, see table_location
+  std::int32_t device = hiprope_device_cpu;
+  std::int32_t path = hiprope_path_cpu;
+  std::int32_t compute_units = 0;
+  const char* fallback_reason = "";
+  char architecture[64] = "cpu";
+  bool log_calls = false;
+  hiprope::internal::TuningOverride tuning;
+  hiprope::internal::VariantIndex variants = {};
+  std::uint32_t fork_generation = 0;
+  std::uint64_t table_bytes = 0;
+  std::unique_ptr<float[]> host_table;  // where the CPU does the work
+  std::unique_ptr<hiprope::internal::gpu::State, hiprope::internal::StateCloser> gpu_state;
+  hiprope::internal::gpu::DeviceTables device_tables;
+  mutable hiprope::internal::Counters counters;
+};
