@@ -1,0 +1,17 @@
+// `hiprope explain`: what a config.json says about a model's rotary embeddings.
+#pragma once
+
+#include <string>
+
+namespace hiprope::tools {
+
+struct ExplainOptions {
+  std::string config;  // a config.json, or the folder that holds one
+  std::string plot;    // where the wavelength plot goes; empty: no plot
+  bool json = false;
+};
+
+// Prints the report and returns the command's exit status. Throws ToolError when the file cannot be read.
+int run_explain(const ExplainOptions& options);
+
+}  // namespace hiprope::tools

@@ -1,0 +1,67 @@
+// Reads a model's config.json (Hugging Face form, or Mistral's params.json) into one RopeConfig per layer type.
+//
+// Nothing here throws: a result carries either the model or the sentence that says which field was refused and why.
+// What the file says is used or named in `notes`; what it leaves out takes the family's documented default.
+#ifndef HIPROPE_MODEL_CONFIG_H
+#define HIPROPE_MODEL_CONFIG_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hiprope/hiprope.hpp"
+
+namespace hiprope {
+
+// One rotary embedding of a model, and the layers that use it.
+struct LayerRope {
+  std::string name;  // "all", "full_attention", "sliding_attention", "main", "compress", "short", "long", "vision"...
+  bool rotates = true;    // false: these layers have no RoPE, and config is not to be used
+  std::string rope_type;  // "default", "linear", "dynamic", "ntk", "yarn", "longrope", "llama3", "proportional", "none"
+  RopeConfig config;
+  std::int32_t heads = 0;
+  std::int32_t kv_heads = 0;
+  std::vector<std::int32_t> layers;  // empty for "vision"
+  std::string used_for;              // when not simply every token of `layers`: "sequences of at most 4096 tokens"
+};
+
+// A factor on the whole of Q that depends on the token's position. The kernels do not apply it: the caller does, after
+// the rotation on layers that rotate.
+struct QueryScale {
+  double beta = 0;  // 0: the model has none
+  std::int64_t period = 1;
+  std::int64_t offset = 0;
+  std::vector<std::int32_t> layers;
+
+  // 1 + beta * ln(1 + floor((position + offset) / period))
+  double at(std::int64_t position) const;
+};
+
+struct ModelConfig {
+  std::string model_type;
+  bool known_family = true;  // false: read by the generic rules, which the notes then say
+  std::int32_t layer_count = 0;
+  std::vector<LayerRope> layer_types;
+  QueryScale query_scale;
+  std::vector<std::string> notes;  // sentences for a person
+};
+
+struct [[nodiscard]] ModelConfigResult {
+  ModelConfig model;
+  std::string error;  // empty on success
+  explicit operator bool() const { return error.empty(); }
+};
+
+inline constexpr std::size_t kModelConfigSizeLimit = std::size_t{16} << 20;
+
+// `path` is the file, or a folder that holds config.json. A file above kModelConfigSizeLimit bytes is refused unread.
+ModelConfigResult read_model_config(const std::string& path);
+ModelConfigResult parse_model_config(std::string_view text);
+
+// The model_type values read by their own row rather than the generic rules, in table order.
+std::vector<std::string_view> model_config_families();
+
+}  // namespace hiprope
+
+#endif
