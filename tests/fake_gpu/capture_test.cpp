@@ -1,0 +1,135 @@
+// Every function of the interface inside a capture: it works, or returns a status, and the capture stays valid.
+#include <functional>
+#include <thread>
+
+#include "tests/fake_gpu/fixture.h"
+
+namespace hiprope::test {
+namespace {
+
+using fake_gpu_capture = FakeGpu;
+
+constexpr hipStreamCaptureMode kModes[] = {hipStreamCaptureModeGlobal, hipStreamCaptureModeThreadLocal,
+                                           hipStreamCaptureModeRelaxed};
+
+// Runs `operation` while `stream` is captured, in every mode; whether the capture was still valid each time.
+void expect_capture_survives(const Stream& stream, const char* name, const std::function<void()>& operation) {
+  for (const hipStreamCaptureMode mode : kModes) {
+    SCOPED_TRACE(testing::Message() << name << ", capture mode " << mode);
+    ASSERT_EQ(hipStreamBeginCapture(static_cast<hipStream_t>(stream.get()), mode), hipSuccess);
+    operation();
+    EXPECT_TRUE(Graph(stream).valid()) << "the capture was broken";
+  }
+}
+
+struct Scene {
+  explicit Scene(int device)
+      : c(small_case(false)),
+        images(make_images(c)),
+        current(device),
+        rope(c.config, Device::gpu(device)),
+        on_device(c, images) {
+    EXPECT_TRUE(rope.created()) << rope.created().message();
+  }
+  Case c;
+  Images images;
+  AsCurrent current;
+  Rope rope;
+  DeviceCase on_device;
+  Stream stream;
+};
+
+void expect_queries_work(const Scene& scene) {
+  expect_capture_survives(scene.stream, "queries", [&] {
+    std::int32_t count = 0;
+    EXPECT_EQ(hiprope_device_count(&count), hiprope_ok);
+    hiprope_device_info info{};
+    info.size = sizeof(info);
+    EXPECT_EQ(hiprope_get_device_info(kKernelDevice, &info), hiprope_ok);
+    EXPECT_GT(scene.rope.stats().size, 0U);
+    EXPECT_GT(scene.rope.info().size, 0U);
+    hiprope_frequency_report report{};
+    report.size = sizeof(report);
+    const hiprope_config config = scene.c.config.to_c();
+    EXPECT_EQ(hiprope_frequencies(&config, &report), hiprope_ok);
+  });
+}
+
+TEST_F(fake_gpu_capture, calls_on_a_gpu_rope) {
+  const Scene scene(kKernelDevice);
+  expect_queries_work(scene);
+  expect_capture_survives(scene.stream, "apply", [&] { EXPECT_TRUE(scene.on_device.call(scene.rope, scene.stream)); });
+  expect_capture_survives(scene.stream, "refused apply", [&] {
+    Case c = scene.c;
+    c.q.token_stride = -1;
+    EXPECT_EQ(scene.on_device.call(c, scene.rope, scene.stream).status(), hiprope_error_stride);
+  });
+  expect_capture_survives(scene.stream, "clear_position_errors",
+                          [&] { EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.get())); });
+  expect_capture_survives(scene.stream, "read_position_errors", [&] {
+    hiprope_position_errors errors{};
+    EXPECT_EQ(scene.rope.read_position_errors(errors, scene.stream.get()).status(), hiprope_error_capturing);
+  });
+  EXPECT_EQ(scene.on_device.download(), scene.images) << "a captured call ran";
+}
+
+TEST_F(fake_gpu_capture, calls_on_a_rope_in_fallback) {
+  const Scene scene(kBareDevice);
+  expect_queries_work(scene);
+  expect_capture_survives(scene.stream, "apply", [&] {
+    const Result result = scene.on_device.call(scene.rope, scene.stream);
+    EXPECT_EQ(result.status(), hiprope_error_capturing);
+    EXPECT_EQ(result.path(), Path::none);
+  });
+  expect_capture_survives(scene.stream, "position errors", [&] {
+    hiprope_position_errors errors{};
+    EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.get()));
+    EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.get()));
+  });
+  EXPECT_EQ(scene.on_device.download(), scene.images);
+}
+
+// An engine may make a Rope lazily, at its first use, inside a capture of its own or of another thread.
+TEST_F(fake_gpu_capture, creation_and_destruction) {
+  for (const int device : {kKernelDevice, kBareDevice}) {
+    const Scene scene(device);
+    const auto create = [&] {
+      const Rope rope(scene.c.config, Device::gpu(device));
+      EXPECT_TRUE(rope.created()) << rope.created().message();
+    };
+    expect_capture_survives(scene.stream, "create", create);
+    expect_capture_survives(scene.stream, "create in another thread", [&] { std::thread(create).join(); });
+    hipStreamCaptureMode mode = hipStreamCaptureModeGlobal;
+    ASSERT_EQ(hipThreadExchangeStreamCaptureMode(&mode), hipSuccess);
+    EXPECT_EQ(mode, hipStreamCaptureModeGlobal) << "the thread's capture mode was not restored";
+  }
+}
+
+// The default stream cannot be asked about while a stream that waits for it is captured; the status says so.
+TEST_F(fake_gpu_capture, position_errors_of_the_default_stream) {
+  const Scene scene(kKernelDevice);
+  expect_capture_survives(scene.stream, "read on the default stream", [&] {
+    hiprope_position_errors errors{};
+    EXPECT_EQ(scene.rope.read_position_errors(errors).status(),
+              static_cast<hiprope_status>(hipErrorStreamCaptureImplicit));
+  });
+}
+
+TEST_F(fake_gpu_capture, a_replayed_clear_clears) {
+  const Scene scene(kKernelDevice);
+  ASSERT_TRUE(scene.on_device.call(scene.rope, scene.stream));
+  scene.stream.wait();
+  hiprope_position_errors errors{};
+  scene.stream.begin_capture();
+  EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.get()));
+  const Graph graph(scene.stream);
+  EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.get()));
+  EXPECT_EQ(errors.count, 2U);
+  graph.replay(scene.stream);
+  EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.get()));
+  EXPECT_EQ(errors.count, 0U);
+  EXPECT_EQ(errors.first_token, -1);
+}
+
+}  // namespace
+}  // namespace hiprope::test

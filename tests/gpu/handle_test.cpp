@@ -1,0 +1,303 @@
+// A Rope on a GPU: counters, fallback, position errors, captures, and the statuses that only a GPU reaches.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "tests/support/cases.h"
+#include "tests/support/gpu.h"
+#include "tests/support/oracle.h"
+#include "tests/support/random.h"
+
+namespace hiprope::test {
+namespace {
+
+Draft plain_draft() {
+  Draft draft;
+  draft.name = "plain";
+  draft.config.head_dim = 64;
+  draft.config.rotary_dim = 48;
+  draft.config.max_positions = 64;
+  draft.type = DataType::bf16;
+  draft.tokens = 6;
+  draft.q_heads = 4;
+  draft.k_heads = 2;
+  return draft;
+}
+
+// Sets an environment variable for the time of a test.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() { ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+TEST(GpuHandle, NoRoundTrip) {
+  HIPROPE_NEEDS_GPU();
+  const Case c = build(plain_draft());
+  const Images before = make_images(c);
+  const DeviceCase on_device(c, before);
+  const Stream stream;
+  const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  ASSERT_TRUE(rope) << rope.created().message();
+  const hiprope_stats created = rope.stats();
+  for (int i = 0; i < 100; ++i) {
+    const Result result = on_device.call(rope, stream);
+    ASSERT_TRUE(result) << result.message();
+    ASSERT_EQ(result.path(), Path::gpu);
+  }
+  stream.wait();
+  const hiprope_stats stats = rope.stats();
+  EXPECT_EQ(stats.launches, 100U);
+  EXPECT_EQ(stats.table_uploads, 1U);
+  EXPECT_EQ(stats.fallbacks, 0U);
+  EXPECT_EQ(stats.cpu_calls, 0U);
+  EXPECT_EQ(stats.bytes_device_to_host, 0U);
+  EXPECT_EQ(stats.bytes_host_to_device, created.bytes_host_to_device);
+  EXPECT_GE(stats.bytes_host_to_device, 64U * 48U * 4U);
+}
+
+TEST(GpuHandle, InfoSaysWhatRuns) {
+  HIPROPE_NEEDS_GPU();
+  const Case c = build(plain_draft());
+  const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  const hiprope_rope_info info = rope.info();
+  EXPECT_EQ(info.path, hiprope_path_gpu);
+  EXPECT_EQ(info.device, 0);
+  EXPECT_EQ(info.table_bytes, 64U * 48U * 4U);
+  EXPECT_STREQ(info.fallback_reason, "");
+  hiprope_device_info device{};
+  device.size = sizeof(device);
+  ASSERT_EQ(hiprope_get_device_info(0, &device), hiprope_ok);
+  EXPECT_STREQ(info.architecture, device.architecture);
+  EXPECT_EQ(device.has_code_object, 1);
+  EXPECT_GT(device.compute_units, 0);
+}
+
+TEST(GpuFallback, HiddenCodeObjectsGoThroughTheCpu) {
+  HIPROPE_NEEDS_GPU();
+  const Environment hidden("HIPROPE_HIDE_CODE_OBJECTS", "1");
+  for (const Group& group : case_groups()) {
+    if (group.name != "layouts" && group.name != "refused_positions" && group.name != "axes" &&
+        group.name != "pair_layouts" && group.name != "half_in_place" && group.name != "zero_size") {
+      continue;
+    }
+    for (const Case& c : group.cases) {
+      SCOPED_TRACE(describe(c));
+      const Images before = make_images(c);
+      Images on_cpu = before;
+      const Outcome expected = run_cpu(c, on_cpu);
+      const Rope rope(c.config, Device::gpu());
+      ASSERT_TRUE(rope) << rope.created().message();
+      EXPECT_EQ(rope.info().path, hiprope_path_cpu_fallback);
+      EXPECT_STRNE(rope.info().fallback_reason, "");
+      Images actual = before;
+      const Outcome outcome = run_gpu(c, rope, Mode::eager, actual);
+      ASSERT_EQ(outcome.status, hiprope_ok) << outcome.message;
+      const bool empty = expected.path == Path::none;
+      EXPECT_EQ(outcome.path, empty ? Path::none : Path::cpu_fallback);
+      EXPECT_EQ(difference(c, on_cpu, actual), "");
+      EXPECT_EQ(oracle_mismatch(c, before, actual), "");
+      EXPECT_EQ(outcome.refused, expected.refused);
+      EXPECT_EQ(outcome.first_refused, expected.first_refused);
+      const hiprope_stats stats = rope.stats();
+      EXPECT_EQ(stats.launches, 0U);
+      EXPECT_EQ(stats.fallbacks, empty ? 0U : 1U);
+      EXPECT_EQ(stats.bytes_device_to_host > 0, !empty);
+    }
+  }
+}
+
+TEST(GpuFallback, ForbiddenIsRefusedAtCreation) {
+  HIPROPE_NEEDS_GPU();
+  const Environment hidden("HIPROPE_HIDE_CODE_OBJECTS", "1");
+  const Rope rope(build(plain_draft()).config, Device::gpu(), Fallback::forbid);
+  EXPECT_FALSE(rope);
+  EXPECT_EQ(rope.created().status(), hiprope_error_no_code_object);
+  EXPECT_NE(rope.created().message(), "");
+}
+
+TEST(GpuFallback, InsideACaptureIsRefusedAndTheCaptureSurvives) {
+  HIPROPE_NEEDS_GPU();
+  const Case c = build(plain_draft());
+  const Images before = make_images(c);
+  const DeviceCase on_device(c, before);
+  const Stream stream;
+  const Rope working(c.config, Device::gpu(), Fallback::forbid);
+  Rope hidden_rope;
+  {
+    const Environment hidden("HIPROPE_HIDE_CODE_OBJECTS", "1");
+    hidden_rope = Rope(c.config, Device::gpu());
+  }
+  stream.begin_capture();
+  const Result refused = on_device.call(hidden_rope, stream);
+  const Result recorded = on_device.call(working, stream);
+  const Graph graph(stream);
+  EXPECT_EQ(refused.status(), hiprope_error_capturing);
+  EXPECT_EQ(refused.path(), Path::none);
+  EXPECT_TRUE(recorded) << recorded.message();
+  ASSERT_TRUE(graph.valid());
+  EXPECT_EQ(on_device.download(), before);
+  graph.replay(stream);
+  stream.wait();
+  Images expected = before;
+  run_cpu(c, expected);
+  EXPECT_EQ(difference(c, expected, on_device.download()), "");
+}
+
+TEST(GpuFallback, NonsenseInTheVariableIsRefused) {
+  HIPROPE_NEEDS_GPU();
+  const Environment nonsense("HIPROPE_HIDE_CODE_OBJECTS", "perhaps");
+  const Rope rope(build(plain_draft()).config, Device::gpu());
+  EXPECT_EQ(rope.created().status(), hiprope_error_environment);
+  EXPECT_NE(rope.created().message().find("HIPROPE_HIDE_CODE_OBJECTS"), std::string::npos) << rope.created().message();
+}
+
+TEST(GpuHandle, CpuFunctionsRefuseIt) {
+  HIPROPE_NEEDS_GPU();
+  const Case c = build(plain_draft());
+  Images images = make_images(c);
+  const Images before = images;
+  const Rope rope(c.config, Device::gpu());
+  const TensorView q(&images[0][kGuardBytes], c.type, c.tokens, c.q.heads, c.config.head_dim, c.q.token_stride,
+                     c.q.head_stride);
+  const Result result = apply_rope_cpu(rope, q, Positions::from(0));
+  EXPECT_EQ(result.status(), hiprope_error_wrong_device);
+  EXPECT_NE(result.message().find("rope"), std::string::npos) << result.message();
+  EXPECT_EQ(images, before);
+}
+
+// One graph, replayed over changed tensors and changed ids, counts each replay's refused tokens.
+TEST(GpuPositions, ReplaysReadTheIdsOfTheirTimeAndCount) {
+  HIPROPE_NEEDS_GPU();
+  Draft draft = plain_draft();
+  draft.ids = {1, 2, 3, 4, 5, 6};
+  const Case first = build(draft);
+  draft.ids = {1, 2, 64, 4, -1, 63};
+  const Case second = build(draft);
+  const Images before = make_images(first);
+  const DeviceCase on_device(first, before);
+  const Stream stream;
+  const Rope rope(first.config, Device::gpu(), Fallback::forbid);
+  stream.begin_capture();
+  const Result recorded = on_device.call(rope, stream);
+  const Graph graph(stream);
+  ASSERT_TRUE(recorded) << recorded.message();
+  ASSERT_TRUE(graph.valid());
+  std::uint64_t refused = 0;
+  for (const Case* c : {&first, &second, &second, &first}) {
+    on_device.ids().upload(id_bytes(*c));
+    on_device.upload(before);
+    graph.replay(stream);
+    stream.wait();
+    Images expected = before;
+    refused += run_cpu(*c, expected).refused;
+    EXPECT_EQ(difference(*c, expected, on_device.download()), "");
+    hiprope_position_errors errors{};
+    ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+    EXPECT_EQ(errors.count, refused);
+    EXPECT_EQ(errors.first_token, refused == 0 ? -1 : 2);
+  }
+  EXPECT_EQ(refused, 4U);
+  ASSERT_TRUE(rope.clear_position_errors(stream.get()));
+  hiprope_position_errors errors{};
+  ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+  EXPECT_EQ(errors.count, 0U);
+  EXPECT_EQ(errors.first_token, -1);
+}
+
+TEST(GpuPositions, CountedOnceATokenUnderManyBlocks) {
+  HIPROPE_NEEDS_GPU();
+  Draft draft = plain_draft();
+  draft.tokens = 300;
+  draft.q_heads = 3;
+  draft.k_heads = 1;
+  Random random(run_seed());
+  std::uint64_t wanted = 0;
+  std::int64_t first = -1;
+  for (std::int64_t token = 0; token < draft.tokens; ++token) {
+    const bool refused = token >= 7 && random.chance(50);
+    draft.ids.push_back(refused ? 64 + static_cast<std::int64_t>(random.bits() >> 8) : random.between(0, 63));
+    wanted += refused ? 1 : 0;
+    if (refused && first < 0) first = token;
+  }
+  const Case c = build(draft);
+  Images images = make_images(c);
+  const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  const Outcome outcome = run_gpu(c, rope, Mode::eager, images);
+  EXPECT_EQ(outcome.refused, wanted);
+  EXPECT_EQ(outcome.first_refused, first);
+}
+
+TEST(GpuCapture, ReadingErrorsIsRefusedAndClearingIsRecorded) {
+  HIPROPE_NEEDS_GPU();
+  Draft draft = plain_draft();
+  draft.ids = {1, 2, 64, 4, -1, 63};
+  const Case c = build(draft);
+  const Images before = make_images(c);
+  const DeviceCase on_device(c, before);
+  const Stream stream;
+  const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  ASSERT_TRUE(on_device.call(rope, stream));
+  hiprope_position_errors errors{};
+  ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+  EXPECT_EQ(errors.count, 2U);
+  stream.begin_capture();
+  const Result read = rope.read_position_errors(errors, stream.get());
+  const Result cleared = rope.clear_position_errors(stream.get());
+  const Result recorded = on_device.call(rope, stream);
+  const hiprope_stats stats = rope.stats();
+  const hiprope_rope_info info = rope.info();
+  const Graph graph(stream);
+  EXPECT_EQ(read.status(), hiprope_error_capturing);
+  EXPECT_TRUE(cleared) << cleared.message();
+  EXPECT_TRUE(recorded) << recorded.message();
+  EXPECT_EQ(stats.launches, 2U);
+  EXPECT_EQ(info.path, hiprope_path_gpu);
+  ASSERT_TRUE(graph.valid());
+  for (int replay = 0; replay < 3; ++replay) graph.replay(stream);
+  ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+  EXPECT_EQ(errors.count, 2U);
+  EXPECT_EQ(errors.first_token, 2);
+}
+
+// A call that is refused while a stream is captured leaves the capture whole.
+TEST(GpuCapture, RefusedCallsDoNotBreakIt) {
+  HIPROPE_NEEDS_GPU();
+  const Case c = build(plain_draft());
+  const Images before = make_images(c);
+  const DeviceCase on_device(c, before);
+  const Stream stream;
+  const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  Case wrong = c;
+  wrong.q.token_stride = 1;
+  stream.begin_capture();
+  const Result refused = on_device.call(wrong, rope, stream);
+  const Result recorded = on_device.call(rope, stream);
+  const Graph graph(stream);
+  EXPECT_EQ(refused.status(), hiprope_error_stride);
+  EXPECT_TRUE(recorded) << recorded.message();
+  ASSERT_TRUE(graph.valid());
+  graph.replay(stream);
+  stream.wait();
+  Images expected = before;
+  run_cpu(c, expected);
+  EXPECT_EQ(difference(c, expected, on_device.download()), "");
+}
+
+TEST(GpuHandle, ADeviceThatDoesNotExistIsNamed) {
+  HIPROPE_NEEDS_GPU();
+  hiprope_device_info device{};
+  device.size = sizeof(device);
+  ASSERT_EQ(hiprope_get_device_info(1000, &device), hiprope_error_no_such_device);
+  const Rope rope(build(plain_draft()).config, Device::gpu(1000));
+  EXPECT_EQ(rope.created().status(), hiprope_error_no_such_device);
+  EXPECT_NE(rope.created().message().find("1000"), std::string::npos) << rope.created().message();
+}
+
+}  // namespace
+}  // namespace hiprope::test

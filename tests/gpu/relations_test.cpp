@@ -1,0 +1,105 @@
+// What must give the same bits on a GPU: random cases against the CPU path, a graph, single calls and single tokens.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "tests/support/gpu.h"
+#include "tests/support/oracle.h"
+#include "tests/support/property.h"
+
+namespace hiprope::test {
+namespace {
+
+// One call over T tokens as T calls over one.
+std::vector<Case> by_token(const Case& c) {
+  std::vector<Case> calls;
+  for (std::int64_t token = 0; token < c.tokens; ++token) {
+    Case one = c;
+    one.tokens = 1;
+    for (Side* side :
+         {&one.q, one.k ? &*one.k : nullptr, one.q_out ? &*one.q_out : nullptr, one.k_out ? &*one.k_out : nullptr}) {
+      if (side != nullptr) side->offset += token * side->token_stride;
+    }
+    if (c.ids_bytes == 0)
+      one.start = static_cast<std::int64_t>(static_cast<std::uint64_t>(c.start) + static_cast<std::uint64_t>(token));
+    one.ids.clear();
+    one.axis_stride = 0;
+    for (std::int32_t axis = 0; axis < c.position_axes && c.ids_bytes != 0; ++axis) {
+      const std::int64_t stride = c.axis_stride != 0 ? c.axis_stride : c.tokens;
+      one.ids.push_back(c.ids[static_cast<std::size_t>(axis * stride + token)]);
+    }
+    calls.push_back(one);
+  }
+  return calls;
+}
+
+// A call over Q and K as one call each.
+std::vector<Case> by_tensor(const Case& c) {
+  if (!c.k) return {c};
+  Case q = c;
+  q.k.reset();
+  q.k_out.reset();
+  Case k = q;
+  k.q = *c.k;
+  k.q_out = c.k_out;
+  return {q, k};
+}
+
+// Calls of their own ids over the buffers of one case, one after another.
+std::string run_calls(const Case& c, const std::vector<Case>& calls, const Rope& rope, const Images& before,
+                      const Images& expected) {
+  const DeviceCase on_device(c, before);
+  const Stream stream;
+  for (const Case& one : calls) {
+    on_device.ids().upload(id_bytes(one));
+    const Result result = on_device.call(one, rope, stream);
+    if (!result) return result.message();
+    stream.wait();
+  }
+  return difference(c, expected, on_device.download());
+}
+
+std::string gpu_mismatch(const Case& c) {
+  const Images before = make_images(c);
+  Images expected = before;
+  const Outcome cpu = run_cpu(c, expected);
+  const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  if (!rope) return "creation: " + rope.created().message();
+  Images eager = before;
+  const Outcome outcome = run_gpu(c, rope, Mode::eager, eager);
+  if (outcome.status != cpu.status) return "status: " + outcome.message + " against " + cpu.message;
+  if (outcome.path != (cpu.path == Path::cpu ? Path::gpu : cpu.path)) return "it did not run on the GPU";
+  if (const std::string fault = difference(c, expected, eager); !fault.empty()) return "eager: " + fault;
+  if (outcome.refused != cpu.refused || outcome.first_refused != cpu.first_refused) return "refused tokens differ";
+  if (const std::string fault = oracle_mismatch(c, before, eager); !fault.empty()) return "oracle: " + fault;
+  if (cpu.path == Path::none) return {};
+  switch (c.seed % 3) {
+    case 0: {
+      Images replayed = before;
+      const Outcome captured = run_gpu(c, rope, Mode::captured, replayed);
+      if (captured.status != hiprope_ok) return "captured: " + captured.message;
+      const std::string fault = difference(c, expected, replayed);
+      return fault.empty() ? "" : "captured: " + fault;
+    }
+    case 1: {
+      const std::string fault = run_calls(c, by_tensor(c), rope, before, expected);
+      return fault.empty() ? "" : "two single launches: " + fault;
+    }
+    default: {
+      const std::string fault = run_calls(c, by_token(c), rope, before, expected);
+      return fault.empty() ? "" : "a call for each token: " + fault;
+    }
+  }
+}
+
+TEST(GpuProperty, RandomCasesHaveTheCpuPathsBits) {
+  HIPROPE_NEEDS_GPU();
+  const std::uint64_t seed = run_seed();
+  const std::int64_t count = environment_number("HIPROPE_PROPERTY_CASES", 200);
+  std::printf("HIPROPE_SEED=%llu HIPROPE_PROPERTY_CASES=%lld\n", static_cast<unsigned long long>(seed),
+              static_cast<long long>(count));
+  EXPECT_EQ(check_property(gpu_mismatch, count, seed), "");
+}
+
+}  // namespace
+}  // namespace hiprope::test

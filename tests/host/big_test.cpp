@@ -1,0 +1,160 @@
+// Sizes past 32 bits on the host-compiled kernel body and on the CPU path, in sparse memory of which few pages are
+// used.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include "tests/host/kernel_body.h"
+#include "tests/support/random.h"
+
+namespace hiprope::test {
+namespace {
+
+// Zeros that take memory only where they are touched.
+class SparseMemory {
+ public:
+  explicit SparseMemory(std::size_t bytes) : bytes_(bytes) {
+    data_ = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
+  SparseMemory(const SparseMemory&) = delete;
+  SparseMemory& operator=(const SparseMemory&) = delete;
+  ~SparseMemory() {
+    if (valid()) ::munmap(data_, bytes_);
+  }
+  bool valid() const { return data_ != MAP_FAILED; }
+  template <typename Element>
+  Element* as() const {
+    return static_cast<Element*>(data_);
+  }
+
+ private:
+  std::size_t bytes_;
+  void* data_;
+};
+
+struct Big {
+  const char* name;
+  Pairing pairing;
+  std::int64_t tokens, heads, token_stride, head_stride;
+  std::int32_t head_dim;
+};
+
+void PrintTo(const Big& big, std::ostream* stream) {
+  *stream << big.name;
+}
+
+class BigTensors : public testing::TestWithParam<Big> {};
+
+constexpr std::int64_t k2To31 = std::int64_t{1} << 31;
+constexpr std::int64_t k2To32 = std::int64_t{1} << 32;
+
+// Rotates the first, middle and last tokens, which the rest of the launch leaves alone, and compares with the same rows
+// close together.
+TEST_P(BigTensors, RowsFarApartHaveTheBitsOfRowsCloseTogether) {
+  const Big& big = GetParam();
+  const std::int64_t last = (big.tokens - 1) * big.token_stride + (big.heads - 1) * big.head_stride + big.head_dim;
+  const SparseMemory tensor(static_cast<std::size_t>(last) * 2);
+  const SparseMemory ids(static_cast<std::size_t>(big.tokens) * 4);
+  if (!tensor.valid() || !ids.valid()) GTEST_SKIP() << "this machine maps no " << last * 2 << " bytes";
+
+  RopeConfig config;
+  config.head_dim = big.head_dim;
+  config.pairing = big.pairing;
+  config.max_positions = 8;
+  const Rope rope(config, Device::cpu());
+  const std::set<std::int64_t> tokens{0, 1 % big.tokens, big.tokens / 2, big.tokens - 1};
+  std::vector<std::uint16_t> close;
+  std::vector<std::int32_t> close_ids;
+  Random random(run_seed());
+  for (const std::int64_t token : tokens) {
+    ids.as<std::int32_t>()[token] = static_cast<std::int32_t>(random.between(-1, 7));
+    close_ids.push_back(ids.as<std::int32_t>()[token]);
+    for (std::int64_t head = 0; head < big.heads; ++head) {
+      for (std::int32_t dim = 0; dim < big.head_dim; ++dim) {
+        const auto bits = static_cast<std::uint16_t>(encode(random.signed_unit(), DataType::bf16));
+        tensor.as<std::uint16_t>()[token * big.token_stride + head * big.head_stride + dim] = bits;
+        close.push_back(bits);
+      }
+    }
+  }
+  const auto count = static_cast<std::int64_t>(tokens.size());
+  const auto close_view = TensorView::thd(close.data(), DataType::bf16, count, big.heads, big.head_dim);
+  ASSERT_TRUE(apply_rope_cpu(rope, close_view, Positions(close_ids.data())));
+
+  const TensorView view(tensor.as<void>(), DataType::bf16, big.tokens, big.heads, big.head_dim, big.token_stride,
+                        big.head_stride);
+  const Positions positions(ids.as<std::int32_t>());
+  internal::CheckedCall call;
+  constexpr internal::TensorNames kNames[2] = {{"x", "out"}, {"", ""}};
+  ASSERT_EQ(internal::check_call(rope.get(), kNames, &view, nullptr, &positions, nullptr, call), hiprope_ok)
+      << hiprope_last_error();
+  BodyLaunch launch;
+  ASSERT_EQ(internal::plan_launch(*rope.get(), call, launch.plan), hiprope_ok) << hiprope_last_error();
+  arrange_table(*rope.get(), 0, launch);
+  KernelParams& p = launch.plan.params;
+  p.refused = launch.refused;
+  std::set<std::pair<std::int64_t, std::int64_t>> blocks;  // chunk, block
+  for (const std::int64_t token : tokens) {
+    const std::int64_t items = std::int64_t{p.head_groups} * p.units;
+    const std::int64_t first = token % p.chunk_tokens * items;
+    for (std::int64_t item = first; item < first + items; ++item) {
+      blocks.insert({token / p.chunk_tokens, item / p.block_threads});
+    }
+  }
+  for (const auto& [chunk, block] : blocks) {
+    ASSERT_LT(chunk, launch.plan.chunks);
+    ASSERT_LT(block, launch.plan.blocks);
+    run_block(launch, static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(chunk));
+  }
+
+  auto wanted = close.begin();
+  for (const std::int64_t token : tokens) {
+    for (std::int64_t head = 0; head < big.heads; ++head) {
+      const auto* row = tensor.as<std::uint16_t>() + token * big.token_stride + head * big.head_stride;
+      EXPECT_TRUE(std::equal(row, row + big.head_dim, wanted)) << "token " << token << " head " << head;
+      wanted += big.head_dim;
+    }
+  }
+}
+
+const Big kBig[] = {{"elements_past_2_31", Pairing::half_split, (1 << 24) + 3, 3, 3 * 128, 128, 128},
+                    {"elements_past_2_31_scalar", Pairing::interleaved, (1 << 24) + 3, 7, 7 * 66, 66, 66},
+                    {"token_stride_past_2_32", Pairing::half_split, 4, 3, k2To32 + 8, 64, 64},
+                    {"token_stride_past_2_32_unaligned", Pairing::half_split, 4, 3, k2To32 + 67, 64, 64},
+                    {"head_stride_past_2_32", Pairing::interleaved, 5, 4, 64, k2To32 + 8, 64},
+                    {"tokens_past_2_31", Pairing::half_split, k2To31 + 5, 1, 2, 2, 2}};
+INSTANTIATE_TEST_SUITE_P(Sparse, BigTensors, testing::ValuesIn(kBig),
+                         [](const auto& instance) { return std::string(instance.param.name); });
+
+// The CPU path takes strides past 2^32 elements as it takes others.
+TEST(BigTensorsOnTheCpu, StridesPast2To32) {
+  for (const std::int64_t stride : {k2To32 + 8, k2To32 + 67}) {
+    const SparseMemory tensor(static_cast<std::size_t>(2 * stride + 128) * 2);
+    if (!tensor.valid()) GTEST_SKIP() << "this machine maps no " << 4 * stride << " bytes";
+    RopeConfig config;
+    config.head_dim = 64;
+    config.max_positions = 8;
+    const Rope rope(config, Device::cpu());
+    std::vector<std::uint16_t> close;
+    Random random(run_seed());
+    for (std::int64_t row = 0; row < 3; ++row) {
+      for (std::int64_t i = 0; i < 128; ++i) {
+        close.push_back(static_cast<std::uint16_t>(encode(random.signed_unit(), DataType::f16)));
+        tensor.as<std::uint16_t>()[row * stride + i] = close.back();
+      }
+    }
+    const TensorView far(tensor.as<void>(), DataType::f16, 3, 2, 64, stride, 64);
+    ASSERT_TRUE(apply_rope_cpu(rope, far, Positions::from(3)));
+    ASSERT_TRUE(apply_rope_cpu(rope, TensorView::thd(close.data(), DataType::f16, 3, 2, 64), Positions::from(3)));
+    for (std::int64_t row = 0; row < 3; ++row) {
+      const auto* at = tensor.as<std::uint16_t>() + row * stride;
+      EXPECT_TRUE(std::equal(at, at + 128, close.begin() + row * 128)) << row;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hiprope::test

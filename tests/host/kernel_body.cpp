@@ -1,0 +1,199 @@
+// Launches of the host-compiled kernel body.
+#include "tests/host/kernel_body.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "check.h"
+#include "kernels/rotate.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HIPROPE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HIPROPE_ASAN 1
+#endif
+#endif
+#if defined(HIPROPE_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace hiprope::test {
+namespace {
+
+using RunThread = void (*)(const KernelParams&, std::uint32_t, std::uint32_t, std::uint32_t);
+struct BodyRow {
+  RunThread of_one, of_two;  // tensors
+};
+
+// In the order of internal::kVariants.
+constexpr BodyRow kBodies[] = {
+#define HIPROPE_VARIANT(element, layout, bytes, heads, axes)                      \
+  {&run_thread<Variant<hiprope::element, Layout::layout, bytes, heads, axes>, 1>, \
+   &run_thread<Variant<hiprope::element, Layout::layout, bytes, heads, axes>, 2>},
+#include "kernels/variants.inc"
+#undef HIPROPE_VARIANT
+};
+
+// Calls see(first byte, length) for each run of bytes that the call may neither read nor write.
+template <typename See>
+void for_forbidden_runs(const Case& c, Images& images, const See& see) {
+  const auto bytes = static_cast<std::size_t>(format_of(c.type).bytes);
+  std::array<std::vector<bool>, kBuffers> allowed;
+  for (std::size_t i = 0; i < allowed.size(); ++i) allowed[i].resize(images[i].size());
+  for (const Flow& flow : flows(c)) {
+    const bool in_place = flow.in.buffer == flow.out.buffer && flow.in.offset == flow.out.offset;
+    const std::int64_t first = in_place ? c.config.rotary_offset : 0;
+    const std::int64_t count = in_place ? c.rotary_dim() : c.config.head_dim;
+    for (const Side& side : {flow.in, flow.out}) {
+      auto& mask = allowed[static_cast<std::size_t>(side.buffer)];
+      for (std::int64_t token = 0; token < c.tokens; ++token) {
+        for (std::int64_t head = 0; head < side.heads; ++head) {
+          const std::size_t at = byte_of(c, side, token, head, first);
+          std::fill_n(mask.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::size_t>(count) * bytes, true);
+        }
+      }
+    }
+  }
+  for (std::size_t i = 0; i < allowed.size(); ++i) {
+    for (auto run = allowed[i].begin(); run != allowed[i].end();) {
+      run = std::find(run, allowed[i].end(), false);
+      const auto end = std::find(run, allowed[i].end(), true);
+      if (run != end) see(images[i].data() + (run - allowed[i].begin()), static_cast<std::size_t>(end - run));
+      run = end;
+    }
+  }
+}
+
+void set_fences([[maybe_unused]] const Case& c, [[maybe_unused]] Images& images, [[maybe_unused]] bool up) {
+#if defined(HIPROPE_ASAN)
+  for_forbidden_runs(c, images, [up](std::byte* run, std::size_t length) {
+    up ? __asan_poison_memory_region(run, length) : __asan_unpoison_memory_region(run, length);
+  });
+#endif
+}
+
+}  // namespace
+
+hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images, const std::byte* ids,
+                         BodyLaunch& launch) {
+  std::array<std::byte*, kBuffers> bases{};
+  for (std::size_t i = 0; i < bases.size(); ++i) bases[i] = images[i].empty() ? nullptr : images[i].data();
+  const CallArguments arguments = arguments_of(c, bases, ids);
+  hiprope_apply_options options{};
+  options.size = sizeof(options);
+  options.direction = static_cast<std::int32_t>(c.direction);
+  options.out = c.q_out ? &arguments.q_out : nullptr;
+  options.k_out = c.k_out ? &arguments.k_out : nullptr;
+  internal::CheckedCall call;
+  constexpr internal::TensorNames kNames[2] = {{"q", "q_out"}, {"k", "k_out"}};
+  auto status = internal::check_call(&rope, kNames, &arguments.q, c.k ? &arguments.k : nullptr, &arguments.positions,
+                                     &options, call);
+  if (status == hiprope_ok && !call.empty()) status = internal::plan_launch(rope, call, launch.plan);
+  launch.tensors = call.tensors;
+  arrange_table(rope, 0, launch);
+  launch.plan.params.axis = rope.frequencies.axis_of_pair.get();
+  launch.plan.params.refused = launch.refused;
+  return status;
+}
+
+bool can_run(const BodyLaunch& launch, int variant) {
+  const internal::VariantRow& planned = internal::kVariants[launch.plan.variant];
+  const internal::VariantRow& row = internal::kVariants[variant];
+  return row.data_type == planned.data_type && row.layout == planned.layout && row.axes == planned.axes &&
+         row.access_bytes <= planned.access_bytes;
+}
+
+void retarget(const Case& c, BodyLaunch& launch, int variant, std::int64_t chunk_tokens) {
+  const internal::VariantRow& row = internal::kVariants[variant];
+  KernelParams& p = launch.plan.params;
+  const std::int32_t vector = row.access_bytes / format_of(c.type).bytes;
+  const bool in_place = !c.q_out && !c.k_out;
+  launch.plan.variant = variant;
+  p.rotate_units = p.pairs / vector;
+  p.units = p.rotate_units + (in_place ? 0 : (c.config.head_dim - p.rotary_dim) / vector);
+  p.head_groups = (p.heads + row.heads_per_thread - 1) / row.heads_per_thread;
+  p.chunk_tokens = std::min(chunk_tokens, p.tokens);
+  p.by_units = internal::make_divisor(static_cast<std::uint32_t>(p.units));
+  p.by_head_groups = internal::make_divisor(static_cast<std::uint32_t>(p.head_groups));
+  p.by_half_block_units = internal::make_divisor(static_cast<std::uint32_t>(p.half_block / vector));
+  const std::int64_t items = p.chunk_tokens * p.head_groups * p.units;
+  launch.plan.blocks = static_cast<std::uint32_t>((items + p.block_threads - 1) / p.block_threads);
+  launch.plan.chunks = static_cast<std::uint32_t>((p.tokens + p.chunk_tokens - 1) / p.chunk_tokens);
+}
+
+void arrange_table(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch) {
+  KernelParams& p = launch.plan.params;
+  const auto pairs = static_cast<std::size_t>(rope.config.rotary_dim / 2);
+  const auto rows = static_cast<std::size_t>(rope.config.max_positions);
+  launch.table = std::make_unique<float[]>(rows * pairs * 2);
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t pair = 0; pair < pairs; ++pair) {
+      const auto place = static_cast<std::size_t>(
+          table_location(static_cast<std::int32_t>(pair), static_cast<std::int32_t>(pairs), tile_shift));
+      std::copy_n(&rope.host_table[(row * pairs + pair) * 2], 2, &launch.table[(row * pairs + place) * 2]);
+    }
+  }
+  p.table = launch.table.get();
+  p.tile_shift = tile_shift;
+}
+
+void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk) {
+  const BodyRow& body = kBodies[launch.plan.variant];
+  const RunThread run = launch.tensors == 2 ? body.of_two : body.of_one;
+  const auto threads = static_cast<std::uint32_t>(launch.plan.params.block_threads);
+  for (std::uint32_t thread = 0; thread < threads; ++thread) run(launch.plan.params, block, chunk, thread);
+}
+
+Outcome run_body(const Case& c, const Rope& rope, int variant, std::int64_t chunk_tokens, Images& images) {
+  const std::vector<std::byte> ids = id_bytes(c);
+  BodyLaunch launch;
+  Outcome outcome;
+  outcome.status = plan_case(c, *rope.get(), images, ids.data(), launch);
+  outcome.message = outcome.status == hiprope_ok ? "" : hiprope_last_error();
+  if (outcome.status != hiprope_ok) return outcome;
+  if (launch.plan.blocks != 0 && variant >= 0) retarget(c, launch, variant, chunk_tokens);
+  // The tables of these kernels differ in the order of a row; pairs / 2 entries must fill the tiles.
+  const std::int32_t tile_shift = variant < 0 ? 0 : variant % 3;
+  if (tile_shift != 0 && c.rotary_dim() % (4 << tile_shift) == 0) arrange_table(*rope.get(), tile_shift, launch);
+  set_fences(c, images, true);
+  for (std::uint32_t chunk = 0; chunk < launch.plan.chunks; ++chunk) {
+    for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block, chunk);
+  }
+  set_fences(c, images, false);
+  outcome.refused = launch.refused[0];
+  outcome.first_refused = launch.refused[0] == 0 ? -1 : static_cast<std::int64_t>(launch.refused[1]);
+  return outcome;
+}
+
+std::string body_mismatch(const Case& c) {
+  const Images before = make_images(c);
+  const Rope rope(c.config, Device::cpu());
+  Images on_cpu = before;
+  const Outcome expected = run_cpu(c, rope, on_cpu);
+  if (expected.status != hiprope_ok) return "the CPU path refused it: " + expected.message;
+  BodyLaunch planned;
+  Images unused = before;
+  const std::vector<std::byte> ids = id_bytes(c);
+  if (plan_case(c, *rope.get(), unused, ids.data(), planned) != hiprope_ok) return hiprope_last_error();
+  for (int variant = -1; variant < internal::kVariantCount; ++variant) {
+    const bool empty = planned.plan.blocks == 0;
+    if (variant >= 0 && (empty || !can_run(planned, variant))) continue;
+    Images on_body = before;
+    const std::int64_t chunk = variant % 2 == 0 ? 2 : c.tokens;
+    const Outcome actual = run_body(c, rope, variant, chunk, on_body);
+    const char* name = variant < 0 ? "the planned kernel" : internal::kVariants[variant].name;
+    if (actual.status != hiprope_ok) return fmt::format("{}: {}", name, actual.message);
+    if (const std::string fault = difference(c, on_cpu, on_body); !fault.empty())
+      return fmt::format("{}: {}", name, fault);
+    if (actual.refused != expected.refused || actual.first_refused != expected.first_refused) {
+      return fmt::format("{}: refused {} first {}, the CPU path {} first {}", name, actual.refused,
+                         actual.first_refused, expected.refused, expected.first_refused);
+    }
+  }
+  return {};
+}
+
+}  // namespace hiprope::test

@@ -1,0 +1,161 @@
+// Launch planning: the divisors, the choice of a kernel by alignment, and grids that cover every item once.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/host/kernel_body.h"
+#include "tests/support/cases.h"
+#include "tests/support/property.h"
+
+namespace hiprope::test {
+namespace {
+
+std::uint32_t divide_by(std::uint32_t n, Divisor divisor) {
+  return static_cast<std::uint32_t>((std::uint64_t{n} * divisor.multiplier) >> divisor.shift);
+}
+
+constexpr std::uint32_t kEnd = std::uint32_t{1} << 31;
+
+TEST(Divisor, SmallDivisorsOfBoundariesAndRandomNumbers) {
+  Random random(run_seed());
+  for (std::uint32_t d = 1; d <= 70000; ++d) {
+    const Divisor divisor = internal::make_divisor(d);
+    const std::uint32_t last = (kEnd - 1) / d * d;
+    for (const std::uint32_t n : {0U, 1U, d - 1, d, d + 1, last - 1, last, kEnd - 1, kEnd - 2}) {
+      if (n >= kEnd) continue;
+      ASSERT_EQ(divide_by(n, divisor), n / d) << n << " / " << d;
+    }
+    for (int i = 0; i < 20; ++i) {
+      const auto n = static_cast<std::uint32_t>(random.bits() >> 33);
+      ASSERT_EQ(divide_by(n, divisor), n / d) << n << " / " << d;
+      const std::uint32_t multiple = n / d * d;
+      ASSERT_EQ(divide_by(multiple, divisor), multiple / d) << multiple << " / " << d;
+      if (multiple == 0) continue;
+      ASSERT_EQ(divide_by(multiple - 1, divisor), (multiple - 1) / d) << multiple - 1 << " / " << d;
+    }
+  }
+}
+
+TEST(Divisor, LargeDivisors) {
+  Random random(run_seed());
+  for (int i = 0; i < 300000; ++i) {
+    const std::uint32_t d = i < 64 ? kEnd - 1 - static_cast<std::uint32_t>(i)
+                                   : static_cast<std::uint32_t>(random.between(1, kEnd - 1)) >> random.between(0, 30);
+    if (d == 0) continue;
+    const Divisor divisor = internal::make_divisor(d);
+    const auto n = static_cast<std::uint32_t>(random.bits() >> 33);
+    for (const std::uint32_t m : {n, n / d * d, kEnd - 1}) ASSERT_EQ(divide_by(m, divisor), m / d) << m << " / " << d;
+  }
+}
+
+// The plan of a case; the Rope and images live as long as it.
+struct Planned {
+  explicit Planned(const Case& given)
+      : c(given), rope(c.config, Device::cpu()), images(make_images(c)), ids(id_bytes(c)) {
+    EXPECT_EQ(plan_case(c, *rope.get(), images, ids.data(), launch), hiprope_ok) << hiprope_last_error();
+  }
+  const internal::VariantRow& variant() const { return internal::kVariants[launch.plan.variant]; }
+  Case c;
+  Rope rope;
+  Images images;
+  std::vector<std::byte> ids;
+  BodyLaunch launch;
+};
+
+Draft draft_of(DataType type, std::int32_t head_dim = 128, std::int32_t rotary_dim = 0) {
+  Draft draft;
+  draft.config.head_dim = head_dim;
+  draft.config.rotary_dim = rotary_dim;
+  draft.config.max_positions = 16;
+  draft.type = type;
+  draft.k_heads = 1;
+  return draft;
+}
+
+TEST(LaunchPlan, AlignmentChoosesTheWidth) {
+  for (const DataType type : {DataType::f32, DataType::f16, DataType::bf16}) {
+    const int element = format_of(type).bytes;
+    for (const bool out_of_place : {false, true}) {
+      for (std::int64_t shift = 0; shift < 16 / element; ++shift) {
+        Draft draft = draft_of(type);
+        draft.out_of_place = out_of_place;
+        draft.shift = shift;
+        const std::int64_t bytes = shift * element;
+        const std::int64_t wanted = bytes == 0 ? 16 : bytes & -bytes;
+        EXPECT_EQ(Planned(build(draft)).variant().access_bytes, wanted) << bytes;
+      }
+    }
+  }
+}
+
+TEST(LaunchPlan, PartsOfAHeadChooseTheWidth) {
+  // half of rotary_dim is 24, 36, 34, 33 elements of 2 bytes
+  EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 48))).variant().access_bytes, 16);
+  EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 72))).variant().access_bytes, 8);
+  EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 68))).variant().access_bytes, 4);
+  EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 66))).variant().access_bytes, 2);
+  // What passes through matters only where it is copied.
+  Draft odd = draft_of(DataType::f16, 133, 64);
+  odd.q_heads = 1;
+  odd.tokens = 1;
+  EXPECT_EQ(Planned(build(odd)).variant().access_bytes, 16);
+  odd.out_of_place = true;
+  EXPECT_EQ(Planned(build(odd)).variant().access_bytes, 2);
+}
+
+TEST(LaunchPlan, AStrideOrAPointerOfOneTensorIsEnough) {
+  Case c = build(draft_of(DataType::bf16));
+  EXPECT_EQ(Planned(c).variant().access_bytes, 16);
+  Case shifted = c;
+  shifted.k->offset += 1;
+  EXPECT_EQ(Planned(shifted).variant().access_bytes, 2);
+  Case strided = c;
+  strided.q.token_stride += 4;
+  EXPECT_EQ(Planned(strided).variant().access_bytes, 8);
+  strided.tokens = 1;
+  EXPECT_EQ(Planned(strided).variant().access_bytes, 16) << "the stride of a single token is never taken";
+}
+
+// Every item below the grid's end is some thread's, and the index of the last thread stays below 2^31.
+TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
+  for (const std::int64_t tokens :
+       {std::int64_t{1}, std::int64_t{1} << 20, std::int64_t{1} << 27, std::int64_t{1} << 33}) {
+    for (const std::int64_t heads : {1, 33, 128}) {
+      Case c = build(draft_of(DataType::bf16));
+      const Rope rope(c.config, Device::cpu());
+      internal::CheckedCall call;
+      TensorView view = TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 40), c.type, tokens, heads, 128);
+      call.tensors = 1;
+      call.in[0] = call.out[0] = view;
+      internal::LaunchPlan plan{};
+      ASSERT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_ok) << hiprope_last_error();
+      const KernelParams& p = plan.params;
+      const std::int64_t threads = std::int64_t{plan.blocks} * p.block_threads;
+      const std::int64_t items = p.chunk_tokens * p.head_groups * p.units;
+      EXPECT_GE(threads, items);
+      EXPECT_LT(threads - items, p.block_threads);
+      EXPECT_LE(threads, std::int64_t{1} << 31);
+      EXPECT_GE(p.chunk_tokens, 1);
+      EXPECT_LE(p.chunk_tokens, tokens);
+      const bool fits = tokens * p.head_groups * p.units < (std::int64_t{1} << 31) - 1024;
+      EXPECT_EQ(p.chunk_tokens == tokens, fits) << "as many tokens as fit go into one chunk";
+      EXPECT_EQ(p.heads, heads);
+    }
+  }
+}
+
+TEST(LaunchPlan, ATokenTooLargeForALaunchIsRefused) {
+  Case c = build(draft_of(DataType::f32, 128));
+  const Rope rope(c.config, Device::cpu());
+  internal::CheckedCall call;
+  call.tensors = 1;
+  call.in[0] =
+      TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 40), c.type, 1, (std::int64_t{1} << 31) - 1, 128);
+  call.out[0] = call.in[0];
+  internal::LaunchPlan plan{};
+  EXPECT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_error_too_large);
+  EXPECT_NE(std::string(hiprope_last_error()).find("2147483647 heads"), std::string::npos) << hiprope_last_error();
+}
+
+}  // namespace
+}  // namespace hiprope::test

@@ -1,0 +1,145 @@
+"""Runs the hiprope command as a user does: usage: check_command.py HIPROPE VERSION PLATFORM."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+COMMAND, VERSION, PLATFORM = sys.argv[1:4]
+
+
+def hiprope(*arguments, **environment):
+    return subprocess.run([COMMAND, *arguments], env={**os.environ, **environment}, capture_output=True, text=True,
+                          check=False, timeout=300)
+
+
+def gpu_count():
+    return len(json.loads(hiprope("info", "--json").stdout)["devices"])
+
+
+class Info(unittest.TestCase):
+    def test_json(self):
+        run = hiprope("info", "--json", HIPROPE_LOG="off")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        report = json.loads(run.stdout)
+        self.assertEqual(report["version"], VERSION)
+        self.assertEqual(report["platform"], PLATFORM)
+        self.assertEqual(bool(report["code_objects"]), PLATFORM != "none")
+        self.assertEqual(report["environment"]["HIPROPE_LOG"], "off")
+        for device in report["devices"]:
+            self.assertGreater(device["memory_bytes"], 0)
+
+    def test_text(self):
+        run = hiprope("info")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        for expected in (VERSION, PLATFORM, "HIPROPE_LOG"):
+            self.assertIn(expected, run.stdout)
+        self.assertEqual(hiprope("--version").stdout.strip(), VERSION)
+
+
+class Models(unittest.TestCase):
+    def test_json(self):
+        run = hiprope("models", "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        models = {model["model"]: model for model in json.loads(run.stdout)["models"]}
+        self.assertEqual(len(models), 11)
+        fields = ("heads", "kv_heads", "head_dim", "rotary_dim", "base", "max_positions", "pairing", "scaling")
+        expected = {
+            "Llama-3-8B": (32, 8, 128, 128, 5e5, 8192, "half_split", "default"),
+            "GPT-NeoX-20B": (64, 64, 96, 24, 1e4, 2048, "half_split", "default"),
+            "GPT-J-6B": (16, 16, 256, 64, 1e4, 2048, "interleaved", "default"),
+            "DeepSeek-V3": (128, 1, 64, 64, 1e4, 163840, "interleaved", "yarn"),
+            "Falcon-7B": (71, 1, 64, 64, 1e4, 2048, "half_split", "default"),
+        }
+        for name, values in expected.items():
+            self.assertEqual(tuple(models[name][field] for field in fields), values, name)
+        self.assertEqual(models["DeepSeek-V3"]["q_head_stride"], 192)
+
+    def test_text(self):
+        run = hiprope("models")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(len(run.stdout.splitlines()), 12)
+
+
+class Verify(unittest.TestCase):
+    # Half a step of the type relative to the pair's magnitude, with the tolerance of float32 added.
+    LARGEST_ERROR = {"f32": 1e-5, "f16": 2**-11 + 1e-5, "bf16": 2**-8 + 1e-5}
+
+    def report(self, *arguments):
+        run = hiprope("verify", "--device", "cpu", "--json", *arguments)
+        self.assertEqual(run.returncode, 0, run.stdout[-2000:] + run.stderr)
+        self.assertEqual(run.stderr, "")
+        return json.loads(run.stdout)
+
+    def test_one_model(self):
+        for dtype, largest in self.LARGEST_ERROR.items():
+            report = self.report("--model", "deepseek-v3", "--dtype", dtype, "--tokens", "3", "--seed", "7")
+            expected = {"platform": PLATFORM, "device": "cpu", "path": "cpu", "model": "DeepSeek-V3", "dtype": dtype,
+                        "tokens": 3, "seed": 7, "bitwise_equal_cpu": True, "passed": True, "runs": 12}
+            self.assertEqual({key: report[key] for key in expected}, expected)
+            self.assertGreater(report["max_abs_error"], 0)
+            self.assertGreater(report["max_relative_error"], 0)
+            self.assertLess(report["max_relative_error"], largest)
+
+    def test_all_models(self):
+        report = self.report("--all", "--dtype", "all", "--tokens", "2")
+        self.assertEqual((report["model"], report["dtype"], report["passed"]), ("all", "all", True))
+        runs = {(result["model"], result["function"], result["dtype"], result["in_place"], result["direction"])
+                for result in report["results"]}
+        self.assertEqual(len(runs), 11 * 3 * 3 * 2 * 2)
+        self.assertEqual(report["runs"], len(runs))
+        for result in report["results"]:
+            self.assertLessEqual(result["max_relative_error"], self.LARGEST_ERROR[result["dtype"]], result)
+
+    def test_default_tokens(self):
+        self.assertEqual(self.report("--model", "Gemma-2B")["tokens"], 64)
+        wide = self.report("--model", "GPT-NeoX-20B")["tokens"]
+        self.assertLessEqual(wide * (64 + 64) * 96, 200_000)
+
+    def test_table(self):
+        run = hiprope("verify", "--model", "Phi-2", "--tokens", "2", "--device", "cpu")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertNotIn("\x1b", run.stdout + run.stderr)
+        self.assertRegex(run.stdout.splitlines()[-1], r"^passed: 12 of 12 runs passed on cpu, path cpu")
+
+    def test_config(self):
+        config = {"model_type": "llama", "hidden_size": 512, "num_attention_heads": 8, "num_key_value_heads": 2,
+                  "num_hidden_layers": 2, "max_position_embeddings": 1024, "rope_theta": 10000.0}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(config, file)
+            file.flush()
+            self.assertTrue(self.report("--config", file.name, "--tokens", "4")["passed"])
+
+
+class Refusals(unittest.TestCase):
+    def refused(self, *arguments, says=()):
+        run = hiprope(*arguments)
+        self.assertEqual(run.returncode, 2, (arguments, run.stdout, run.stderr))
+        self.assertEqual(run.stdout, "")
+        for text in says:
+            self.assertIn(text, run.stderr)
+
+    def test_arguments(self):
+        self.refused(says=["verify", "models"])
+        self.refused("rotate", says=["rotate"])
+        self.refused("verify", says=["--model", "--all"])
+        self.refused("verify", "--model", "Qwen3-7B", says=["Qwen3-8B", "hiprope models"])
+        self.refused("verify", "--model", "Phi-2", "--all", says=["--all"])
+        self.refused("verify", "--all", "--dtype", "f64", says=["f64", "bf16"])
+        self.refused("verify", "--all", "--tokens", "0", says=["--tokens"])
+        self.refused("verify", "--all", "--tokens", str(2**39), "--device", "cpu", says=["--tokens", "at most"])
+        self.refused("verify", "--all", "--device", "tpu", says=["tpu", "gpu:N"])
+        self.refused("verify", "--config", "/nonexistent/config.json", says=["/nonexistent/config.json"])
+
+    def test_absent_gpu(self):
+        self.refused("verify", "--all", "--device", f"gpu:{gpu_count()}", says=["visible"])
+
+    def test_environment(self):
+        run = hiprope("verify", "--model", "Phi-2", "--device", "cpu", HIPROPE_LOG="loudly")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("loudly", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
