@@ -3,6 +3,12 @@
 set(kernel_names rope position_embeddings)
 set(kernel_build_dir ${PROJECT_BINARY_DIR}/kernels)
 file(MAKE_DIRECTORY ${kernel_build_dir})
+# Included here, so that the directories below the top one see the compilers too.
+if(HIPROPE_PLATFORM_CHOSEN STREQUAL "amd")
+  include(amd_compilers)
+else()
+  include(nvidia_compiler)
+endif()
 
 # hiprope_add_code_object(kernel architecture file command...): builds file from kernels/<kernel>.hip and adds it to the
 # embedded ones. The command takes the source and the output last.
@@ -22,7 +28,6 @@ endmacro()
 function(hiprope_embed_code_objects target)
   set(warnings -Wall -Wextra)
   if(HIPROPE_PLATFORM_CHOSEN STREQUAL "amd")
-    include(amd_compilers)
     if(HIPROPE_WERROR)
       list(APPEND warnings -Werror)
     endif()
@@ -39,7 +44,6 @@ function(hiprope_embed_code_objects target)
       endforeach()
     endforeach()
   else()
-    include(nvidia_compiler)
     if(HIPROPE_WERROR)
       list(APPEND warnings -Werror=all-warnings)
     endif()

@@ -92,6 +92,12 @@ HIPROPE_DEVICE bool in_table(const KernelParams& p, std::int64_t position) {
   return static_cast<std::uint64_t>(position) < static_cast<std::uint64_t>(p.max_positions);
 }
 
+// Where a position's row of the table begins; of a position outside the table, an address for nobody to use.
+HIPROPE_DEVICE const float* table_row(const KernelParams& p, std::int64_t position) {
+  const std::uint64_t bytes = static_cast<std::uint64_t>(position) * static_cast<std::uint64_t>(p.pairs) * 8;
+  return reinterpret_cast<const float*>(reinterpret_cast<std::uintptr_t>(p.table) + bytes);
+}
+
 // The table rows of a token's positions; axes a config lacks repeat axis 0.
 template <int axes>
 struct TableRows {
@@ -104,12 +110,12 @@ HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, std::int64
   TableRows<axes> rows;
   const std::int64_t position = read_position(p, token, 0);
   rows.in_table = in_table(p, position);
-  rows.row[0] = p.table + position * p.pairs * 2;
+  rows.row[0] = table_row(p, position);
   HIPROPE_UNROLL
   for (int axis = 1; axis < axes; ++axis) {
     const std::int64_t other = axis < p.axes ? read_position(p, token, axis) : position;
     rows.in_table = rows.in_table && in_table(p, other);
-    rows.row[axis] = p.table + other * p.pairs * 2;
+    rows.row[axis] = table_row(p, other);
   }
   return rows;
 }
@@ -222,9 +228,12 @@ HIPROPE_DEVICE void run_item(const KernelParams& p, std::int64_t token, std::int
     HIPROPE_UNROLL
     for (int i = 0; i < heads; ++i) {
       if (i > last) break;
+      const char* const in_head = find_input<V, tensors>(p, token, first_head + i);
+      char* const out_head = find_output<V, tensors>(p, token, first_head + i);
+      if (out_head == in_head) continue;  // of Q and K, one may be in place
       std::uint32_t words[V::words];
-      load<V::bytes>(find_input<V, tensors>(p, token, first_head + i) + element * element_bytes, words);
-      store<V::bytes>(find_output<V, tensors>(p, token, first_head + i) + element * element_bytes, words);
+      load<V::bytes>(in_head + element * element_bytes, words);
+      store<V::bytes>(out_head + element * element_bytes, words);
     }
     return;
   }

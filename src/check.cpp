@@ -133,8 +133,8 @@ bool may_overlap(const hiprope_tensor& a, const hiprope_tensor& b) {
   const std::int64_t a_head = (a.tokens - 1) * a.token_stride + a.head_dim;
   const std::int64_t b_head = (b.tokens - 1) * b.token_stride + b.head_dim;
   if (a.head_stride == b.head_stride && interleave(distance, a.head_stride, a_head, b_head)) return false;
-  return !(a.token_stride == b.token_stride && a.head_stride == b.head_stride && a.token_stride % a.head_stride == 0 &&
-           interleave(distance, a.head_stride, a.head_dim, b.head_dim));
+  return !(a.token_stride == b.token_stride && a.head_stride == b.head_stride && a.head_stride > 0 &&
+           a.token_stride % a.head_stride == 0 && interleave(distance, a.head_stride, a.head_dim, b.head_dim));
 }
 
 hiprope_status check_apart(const NamedTensor& a, const NamedTensor& b) {

@@ -170,6 +170,9 @@ void run_host_cost(BenchRunner& runner) {
 
 void run_bench(const Arguments& arguments, const std::string& command_line) {
   const BenchOptions options = bench_options(arguments);
+  if (options.device.ordinal < 0 && (arguments.sweep || arguments.host_cost)) {
+    refuse("--sweep and --host-cost are about launches; pass --device gpu");
+  }
   BenchRunner runner(options);
   const Facts facts = all_facts(runner, arguments, command_line);
   const bool quiet = arguments.csv == "-" || arguments.json == "-";

@@ -71,6 +71,7 @@ class BenchRunner {
   Result call(const Plan& plan, std::int64_t set) const;
   void upload_positions(const Plan& plan);
   void check(const Plan& plan);
+  void check_touch(const Plan& plan, std::size_t choice);
   Timing time_rope(const Plan& plan);
   std::pair<std::string, Timing> time_touch(const Plan& plan);
 

@@ -18,11 +18,10 @@ def output_of(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def variant_suffixes(path):
-    """Maps the end of a kernel's name to the bytes of one memory access."""
-    pattern = r"^HIPROPE_VARIANT\((\w+), (\w+), (\d+), (\d+), (\d+)\)"
-    rows = re.findall(pattern, path.read_text(), re.MULTILINE)
-    return {f"{dtype}_{layout}_{width}b_{heads}h_{axes}a": int(width) for dtype, layout, width, heads, axes in rows}
+def expected_kernels(program):
+    """The bytes of a kernel's argument, and from the end of a kernel's name to the bytes of one memory access."""
+    params_size, *variants = output_of(program).splitlines()
+    return int(params_size), {suffix: int(width) for suffix, width in map(str.split, variants)}
 
 
 def kernel_metadata(readelf, path):
@@ -109,15 +108,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--directory", type=pathlib.Path, required=True)
     parser.add_argument("--architecture", required=True)
-    parser.add_argument("--variants", type=pathlib.Path, required=True)
-    parser.add_argument("--params-size", required=True, help="program that prints sizeof(hiprope::KernelParams)")
+    parser.add_argument("--expected", required=True, help="the program built from expected_kernels.cpp")
     parser.add_argument("--readelf", required=True)
     parser.add_argument("--objdump", required=True)
     arguments = parser.parse_args()
 
-    params_size = int(output_of(arguments.params_size))
-    suffixes = variant_suffixes(arguments.variants)
-    problems = [] if suffixes else [f"{arguments.variants} lists no variant"]
+    params_size, suffixes = expected_kernels(arguments.expected)
+    problems = [] if suffixes else ["the variant list is empty"]
     for kernel in KERNELS:
         path = arguments.directory / f"{kernel}_kernel.{arguments.architecture}.hsaco"
         if path.exists():

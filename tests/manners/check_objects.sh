@@ -8,8 +8,9 @@ case $kind in
     # What a call on a GPU Rope runs through, but for the launch itself.
     members='apply\.cpp\.o|check\.cpp\.o|launch\.cpp\.o|tuning\.cpp\.o'
     symbols=$(nm -A -u "$library" | grep -E ":($members):" || true)
+    all=$(nm -A "$library")
     for member in apply check launch tuning; do
-      nm -A "$library" | grep -q ":$member\.cpp\.o:" || { echo "$library has no $member.cpp.o" && exit 1; }
+      grep -q ":$member\.cpp\.o:" <<<"$all" || { echo "$library has no $member.cpp.o" && exit 1; }
     done
     bad=$(grep -E ' (_Zn[wa].*|malloc|calloc|realloc|aligned_alloc|posix_memalign|pthread_mutex_lock)$' <<<"$symbols" || true)
     ;;
