@@ -14,6 +14,9 @@ endfunction()
 # hiprope_options(target): compiles target with the project's warnings, sanitizers and coverage counters.
 function(hiprope_options target)
   set(flags -Wall -Wextra -Wconversion -Wshadow)
+  if(NOT HIPROPE_OPENMP)
+    list(APPEND flags -Wno-unknown-pragmas -Wno-source-uses-openmp)  # g++'s name, then clang++'s
+  endif()
   if(HIPROPE_WERROR)
     list(APPEND flags -Werror)
   endif()

@@ -173,8 +173,12 @@ HIPROPE_DEVICE void atomic_min(std::uint64_t* address, std::uint64_t value) {
 // wait_for_launch_before returns, memory that the launch before writes must not be relied on.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 inline constexpr bool kOverlapsLaunches = true;
-HIPROPE_DEVICE void let_next_launch_begin() { cudaTriggerProgrammaticLaunchCompletion(); }
-HIPROPE_DEVICE void wait_for_launch_before() { cudaGridDependencySynchronize(); }
+HIPROPE_DEVICE void let_next_launch_begin() {
+  cudaTriggerProgrammaticLaunchCompletion();
+}
+HIPROPE_DEVICE void wait_for_launch_before() {
+  cudaGridDependencySynchronize();
+}
 #else
 inline constexpr bool kOverlapsLaunches = false;
 HIPROPE_DEVICE void let_next_launch_begin() {}
@@ -182,13 +186,25 @@ HIPROPE_DEVICE void wait_for_launch_before() {}
 #endif
 
 #if defined(__CUDACC__)
-HIPROPE_DEVICE std::uint32_t block_index() { return blockIdx.x; }
-HIPROPE_DEVICE std::uint32_t chunk_index() { return blockIdx.y; }
-HIPROPE_DEVICE std::uint32_t thread_index() { return threadIdx.x; }
+HIPROPE_DEVICE std::uint32_t block_index() {
+  return blockIdx.x;
+}
+HIPROPE_DEVICE std::uint32_t chunk_index() {
+  return blockIdx.y;
+}
+HIPROPE_DEVICE std::uint32_t thread_index() {
+  return threadIdx.x;
+}
 #elif defined(__HIP__)
-HIPROPE_DEVICE std::uint32_t block_index() { return __builtin_amdgcn_workgroup_id_x(); }
-HIPROPE_DEVICE std::uint32_t chunk_index() { return __builtin_amdgcn_workgroup_id_y(); }
-HIPROPE_DEVICE std::uint32_t thread_index() { return __builtin_amdgcn_workitem_id_x(); }
+HIPROPE_DEVICE std::uint32_t block_index() {
+  return __builtin_amdgcn_workgroup_id_x();
+}
+HIPROPE_DEVICE std::uint32_t chunk_index() {
+  return __builtin_amdgcn_workgroup_id_y();
+}
+HIPROPE_DEVICE std::uint32_t thread_index() {
+  return __builtin_amdgcn_workitem_id_x();
+}
 #endif
 
 }  // namespace hiprope

@@ -12,6 +12,8 @@ struct f32 {
   static HIPROPE_DEVICE std::uint32_t encode(float value) { return bits_as<std::uint32_t>(value); }
 };
 
+// A NaN that comes of bf16 values through float32 arithmetic stays one: the bits it lacks are zero, so that rounding
+// carries nothing into the others.
 struct bf16 {
   static constexpr int bytes = 2;
   static HIPROPE_DEVICE float decode(std::uint32_t bits) { return bits_as<float>(bits << 16); }
@@ -20,15 +22,16 @@ struct bf16 {
     return bits_as<std::uint32_t>(__floats2bfloat162_rn(low, high));
   }
 #else
-  static HIPROPE_DEVICE std::uint32_t encode_two(float low, float high) { return encode(low) | encode(high) << 16; }
-#endif
+  static HIPROPE_DEVICE std::uint32_t encode_two(float low, float high) {
+    return rounded(low) >> 16 | (rounded(high) & 0xFFFF0000U);
+  }
 
  private:
-  static HIPROPE_DEVICE std::uint32_t encode(float value) {
+  static HIPROPE_DEVICE std::uint32_t rounded(float value) {
     const std::uint32_t bits = bits_as<std::uint32_t>(value);
-    const std::uint32_t rounded = bits + 0x7FFFU + ((bits >> 16) & 1U);
-    return (value != value ? bits | 0x400000U : rounded) >> 16;  // a NaN stays one
+    return bits + 0x7FFFU + ((bits >> 16) & 1U);
   }
+#endif
 };
 
 struct f16 {
@@ -52,7 +55,8 @@ struct f16 {
   static float decode(std::uint32_t bits) {
     const std::uint32_t exponent = (bits >> 10) & 31U;
     const auto fraction = static_cast<float>(bits & 0x3FFU);
-    float magnitude = std::ldexp(exponent == 0 ? fraction : fraction + 1024.0F, exponent == 0 ? -24 : static_cast<int>(exponent) - 25);
+    float magnitude = std::ldexp(exponent == 0 ? fraction : fraction + 1024.0F,
+                                 exponent == 0 ? -24 : static_cast<int>(exponent) - 25);
     if (exponent == 31) magnitude = (bits & 0x3FFU) != 0 ? NAN : INFINITY;
     return (bits & 0x8000U) != 0 ? -magnitude : magnitude;
   }

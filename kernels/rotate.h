@@ -15,8 +15,8 @@ struct Variant {
   static constexpr Layout layout = layout_value;
   static constexpr int bytes = access_bytes;
   static constexpr int heads_per_thread = heads_a_thread;
-  static constexpr int axes = most_axes;                         // 1, or 4 for any number
-  static constexpr int elements = bytes / Element::bytes;        // V
+  static constexpr int axes = most_axes;                   // 1, or 4 for any number
+  static constexpr int elements = bytes / Element::bytes;  // V
   static constexpr int words = bytes < 4 ? 1 : bytes / 4;
 };
 
@@ -27,9 +27,9 @@ HIPROPE_DEVICE std::uint32_t divide(std::uint32_t n, Divisor d) {
 
 // Where a unit's two vectors of V elements lie within a head, and which pairs they hold.
 struct UnitPlace {
-  std::int32_t first_in, second_in;    // elements from the head's start
+  std::int32_t first_in, second_in;  // elements from the head's start
   std::int32_t first_out, second_out;
-  std::int32_t pair, later_pair;       // of the first V/2 pairs, and of the others
+  std::int32_t pair, later_pair;  // of the first V/2 pairs, and of the others
 };
 
 template <typename V>
@@ -61,29 +61,47 @@ HIPROPE_DEVICE UnitPlace place_unit(const KernelParams& p, std::int32_t unit) {
   return at;
 }
 
-// Element 0 of one head of one token, where it is read and where it is written.
+// A token of a call. Threads of a launch differ in 32 bits of it, which keeps their address arithmetic short.
+struct Token {
+  std::int64_t chunk_first;
+  std::uint32_t in_chunk;
+
+  HIPROPE_DEVICE std::int64_t index() const { return chunk_first + in_chunk; }
+};
+
+// Element 0 of one head of one token; strides are not negative.
+HIPROPE_DEVICE std::int64_t row_offset(Token token, std::uint32_t head, std::int64_t token_stride,
+                                       std::int64_t head_stride) {
+  const std::uint64_t in_chunk = std::uint64_t{token.in_chunk} * static_cast<std::uint64_t>(token_stride) +
+                                 std::uint64_t{head} * static_cast<std::uint64_t>(head_stride);
+  return token.chunk_first * token_stride + static_cast<std::int64_t>(in_chunk);
+}
+
+// Where a head of a token is read and where it is written.
 template <typename V, int tensors>
-HIPROPE_DEVICE const char* find_input(const KernelParams& p, std::int64_t token, std::int32_t head) {
+HIPROPE_DEVICE const char* find_input(const KernelParams& p, Token token, std::int32_t head) {
   const bool of_k = tensors == 2 && head >= p.q_heads;
-  const std::int64_t h = of_k ? head - p.q_heads : head;
-  const std::int64_t element = token * (of_k ? p.k.in_token_stride : p.q.in_token_stride) +
-                               h * (of_k ? p.k.in_head_stride : p.q.in_head_stride);
+  const std::int64_t element =
+      row_offset(token, static_cast<std::uint32_t>(of_k ? head - p.q_heads : head),
+                 of_k ? p.k.in_token_stride : p.q.in_token_stride, of_k ? p.k.in_head_stride : p.q.in_head_stride);
   return static_cast<const char*>(of_k ? p.k.in : p.q.in) + element * V::Element::bytes;
 }
 
 template <typename V, int tensors>
-HIPROPE_DEVICE char* find_output(const KernelParams& p, std::int64_t token, std::int32_t head) {
+HIPROPE_DEVICE char* find_output(const KernelParams& p, Token token, std::int32_t head) {
   const bool of_k = tensors == 2 && head >= p.q_heads;
-  const std::int64_t h = of_k ? head - p.q_heads : head;
-  const std::int64_t element = token * (of_k ? p.k.out_token_stride : p.q.out_token_stride) +
-                               h * (of_k ? p.k.out_head_stride : p.q.out_head_stride);
+  const std::int64_t element =
+      row_offset(token, static_cast<std::uint32_t>(of_k ? head - p.q_heads : head),
+                 of_k ? p.k.out_token_stride : p.q.out_token_stride, of_k ? p.k.out_head_stride : p.q.out_head_stride);
   return static_cast<char*>(of_k ? p.k.out : p.q.out) + element * V::Element::bytes;
 }
 
 // A token's position on one axis.
-HIPROPE_DEVICE std::int64_t read_position(const KernelParams& p, std::int64_t token, int axis) {
-  if (p.ids == nullptr) return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token));
-  const std::int64_t index = axis * p.axis_stride + token;
+HIPROPE_DEVICE std::int64_t read_position(const KernelParams& p, Token token, int axis) {
+  if (p.ids == nullptr) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
+  }
+  const std::int64_t index = axis * p.axis_stride + token.index();
   if (p.ids_bytes == 8) return load_id(static_cast<const std::int64_t*>(p.ids) + index);
   return load_id(static_cast<const std::int32_t*>(p.ids) + index);
 }
@@ -94,7 +112,8 @@ HIPROPE_DEVICE bool in_table(const KernelParams& p, std::int64_t position) {
 
 // Where a position's row of the table begins; of a position outside the table, an address for nobody to use.
 HIPROPE_DEVICE const float* table_row(const KernelParams& p, std::int64_t position) {
-  const std::uint64_t bytes = static_cast<std::uint64_t>(position) * static_cast<std::uint64_t>(p.pairs) * 8;
+  const std::uint64_t bytes =
+      static_cast<std::uint64_t>(position) * (std::uint64_t{static_cast<std::uint32_t>(p.pairs)} * 8);
   return reinterpret_cast<const float*>(reinterpret_cast<std::uintptr_t>(p.table) + bytes);
 }
 
@@ -106,7 +125,7 @@ struct TableRows {
 };
 
 template <int axes>
-HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, std::int64_t token) {
+HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, Token token) {
   TableRows<axes> rows;
   const std::int64_t position = read_position(p, token, 0);
   rows.in_table = in_table(p, position);
@@ -124,10 +143,12 @@ HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, std::int64
 template <int count>
 HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<1>& rows, std::int32_t pair, float* cos_sin) {
   constexpr int step = count == 1 ? 1 : 2;  // pairs of one access: 8 bytes, or an entry's 16
+  // A tile has at least as many entries as one call reads, which therefore lie evenly apart.
+  const auto first = static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift));
+  const auto apart = static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift));
   HIPROPE_UNROLL
   for (int i = 0; i < count; i += step) {
-    const std::int32_t location = table_location(pair + i, p.pairs, p.tile_shift);
-    load_constant_floats<8 * step>(rows.row[0] + 2 * location, cos_sin + 2 * i);
+    load_constant_floats<8 * step>(rows.row[0] + 2 * (first + i / 2 * apart), cos_sin + 2 * i);
   }
 }
 
@@ -205,7 +226,8 @@ HIPROPE_DEVICE void rotate_unit(const float* cos_sin, float sin_sign, std::uint3
   }
   HIPROPE_UNROLL
   for (int j = 0; j < n; ++j) {
-    rotate_pair(cos_sin[2 * j], cos_sin[2 * j + 1] * sin_sign, value[split ? j : 2 * j], value[split ? n + j : 2 * j + 1]);
+    rotate_pair(cos_sin[2 * j], cos_sin[2 * j + 1] * sin_sign, value[split ? j : 2 * j],
+                value[split ? n + j : 2 * j + 1]);
   }
   constexpr bool deal = V::layout == Layout::interleaved_to_half_split && n > 1;
   encode_elements<Element, n, deal ? 2 : 1>(value, first);
@@ -214,9 +236,9 @@ HIPROPE_DEVICE void rotate_unit(const float* cos_sin, float sin_sign, std::uint3
 
 // One item: a unit of a head group of a token. Heads beyond the last repeat the last and are not stored.
 template <typename V, int tensors>
-HIPROPE_DEVICE void run_item(const KernelParams& p, std::int64_t token, std::int32_t group, std::int32_t unit) {
+HIPROPE_DEVICE void run_item(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit) {
   constexpr int heads = V::heads_per_thread;
-  constexpr int element_bytes = V::Element::bytes;
+  constexpr std::uint32_t element_bytes = V::Element::bytes;
   const std::int32_t first_head = group * heads;
   const std::int32_t last = p.heads - first_head - 1;
 
@@ -232,8 +254,8 @@ HIPROPE_DEVICE void run_item(const KernelParams& p, std::int64_t token, std::int
       char* const out_head = find_output<V, tensors>(p, token, first_head + i);
       if (out_head == in_head) continue;  // of Q and K, one may be in place
       std::uint32_t words[V::words];
-      load<V::bytes>(in_head + element * element_bytes, words);
-      store<V::bytes>(out_head + element * element_bytes, words);
+      load<V::bytes>(in_head + static_cast<std::uint32_t>(element) * element_bytes, words);
+      store<V::bytes>(out_head + static_cast<std::uint32_t>(element) * element_bytes, words);
     }
     return;
   }
@@ -257,22 +279,22 @@ HIPROPE_DEVICE void run_item(const KernelParams& p, std::int64_t token, std::int
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
     in[i] = find_input<V, tensors>(p, token, first_head + (i < last ? i : last));
-    load<V::bytes>(in[i] + at.first_in * element_bytes, first[i]);
-    load<V::bytes>(in[i] + at.second_in * element_bytes, second[i]);
+    load<V::bytes>(in[i] + static_cast<std::uint32_t>(at.first_in) * element_bytes, first[i]);
+    load<V::bytes>(in[i] + static_cast<std::uint32_t>(at.second_in) * element_bytes, second[i]);
   }
   const TableRows<V::axes> rows = find_table_rows<V::axes>(p, token);
   if (!rows.in_table) {
     if (unit == 0 && group == 0) {
       atomic_add(p.refused, 1);
-      atomic_min(p.refused + 1, static_cast<std::uint64_t>(token));
+      atomic_min(p.refused + 1, static_cast<std::uint64_t>(token.index()));
     }
     HIPROPE_UNROLL
     for (int i = 0; i < heads; ++i) {
       if (i > last) break;
       char* out = find_output<V, tensors>(p, token, first_head + i);
       if (out == in[i]) continue;
-      store<V::bytes>(out + at.first_in * element_bytes, first[i]);
-      store<V::bytes>(out + at.second_in * element_bytes, second[i]);
+      store<V::bytes>(out + static_cast<std::uint32_t>(at.first_in) * element_bytes, first[i]);
+      store<V::bytes>(out + static_cast<std::uint32_t>(at.second_in) * element_bytes, second[i]);
     }
     return;
   }
@@ -282,8 +304,8 @@ HIPROPE_DEVICE void run_item(const KernelParams& p, std::int64_t token, std::int
     if (i > last) break;
     char* out = p.in_place != 0 ? const_cast<char*>(in[i]) : find_output<V, tensors>(p, token, first_head + i);
     rotate_unit<V>(cos_sin, p.sin_sign, first[i], second[i]);
-    store<V::bytes>(out + at.first_out * element_bytes, first[i]);
-    store<V::bytes>(out + at.second_out * element_bytes, second[i]);
+    store<V::bytes>(out + static_cast<std::uint32_t>(at.first_out) * element_bytes, first[i]);
+    store<V::bytes>(out + static_cast<std::uint32_t>(at.second_out) * element_bytes, second[i]);
   }
 }
 
@@ -296,8 +318,8 @@ HIPROPE_DEVICE void run_thread(const KernelParams& p, std::uint32_t block, std::
   const std::uint32_t token_in_chunk = divide(row, p.by_head_groups);
   const std::uint32_t unit = item - row * static_cast<std::uint32_t>(p.units);
   const std::uint32_t group = row - token_in_chunk * static_cast<std::uint32_t>(p.head_groups);
-  const std::int64_t token = chunk * p.chunk_tokens + token_in_chunk;
-  if (token_in_chunk >= p.chunk_tokens || token >= p.tokens) return;
+  const Token token{chunk * p.chunk_tokens, token_in_chunk};
+  if (token_in_chunk >= p.chunk_tokens || token.index() >= p.tokens) return;
   run_item<V, tensors>(p, token, static_cast<std::int32_t>(group), static_cast<std::int32_t>(unit));
 }
 

@@ -23,15 +23,18 @@ hiprope_status launch_on_gpu(const hiprope_rope& rope, const CheckedCall& call, 
 
 hiprope_status run(const hiprope_rope& rope, const CheckedCall& call, void* stream) {
   switch (rope.path) {
-    case hiprope_path_gpu: return launch_on_gpu(rope, call, stream);
-    case hiprope_path_cpu: return run_on_cpu(rope, call);
-    default: return run_through_host(rope, call, stream);
+    case hiprope_path_gpu:
+      return launch_on_gpu(rope, call, stream);
+    case hiprope_path_cpu:
+      return run_on_cpu(rope, call);
+    default:
+      return run_through_host(rope, call, stream);
   }
 }
 
 hiprope_status apply(const hiprope_rope* rope, const TensorNames (&names)[2], const hiprope_tensor* x,
-                     const hiprope_tensor* k, const hiprope_positions* positions,
-                     const hiprope_apply_options* options, void* stream) {
+                     const hiprope_tensor* k, const hiprope_positions* positions, const hiprope_apply_options* options,
+                     void* stream) {
   CheckedCall call;
   if (const auto status = check_call(rope, names, x, k, positions, options, call); status != hiprope_ok) return status;
   if (rope->log_calls) log_call(*rope, call);

@@ -148,8 +148,10 @@ hiprope_status check_output(const hiprope_rope& rope, const NamedTensor& in, con
   if (const auto status = check_agreement(in, out, true); status != hiprope_ok) return status;
   if (!same_view(*in.tensor, *out.tensor)) return check_apart(in, out);
   if (rope.block_in == rope.block_out || span_of(*in.tensor) == 0) return hiprope_ok;
-  return fail(hiprope_error_in_place, in.name, " cannot be rotated in place: output_pairing half_split moves elements"
-              " between pairs, so ", out.name, " must be a view apart from it");
+  return fail(hiprope_error_in_place, in.name,
+              " cannot be rotated in place: output_pairing half_split moves elements"
+              " between pairs, so ",
+              out.name, " must be a view apart from it");
 }
 
 // Q and K of one call touch no common element.
@@ -210,7 +212,9 @@ hiprope_status take_tensor(const char* name, const hiprope_tensor* given, const 
 
 }  // namespace
 
-std::int64_t element_bytes(std::int32_t data_type) { return data_type == hiprope_f32 ? 4 : 2; }
+std::int64_t element_bytes(std::int32_t data_type) {
+  return data_type == hiprope_f32 ? 4 : 2;
+}
 
 hiprope_status check_size(const char* name, std::size_t size, std::size_t smallest, std::size_t current) {
   if (size >= smallest && size <= current) return hiprope_ok;
@@ -233,8 +237,9 @@ hiprope_status write_struct(const char* name, void* given, const void* value, st
 hiprope_status check_handle(const hiprope_rope* rope) {
   if (rope == nullptr) return fail(hiprope_error_null_argument, "rope is null");
   if (rope->fork_generation == fork_generation()) return hiprope_ok;
-  return fail(hiprope_error_forked, "rope was created before this process was forked; create Ropes in the child only"
-                                    " after exec");
+  return fail(hiprope_error_forked,
+              "rope was created before this process was forked; create Ropes in the child only"
+              " after exec");
 }
 
 hiprope_status check_config(const hiprope_config* given, hiprope_config& config) {
@@ -280,7 +285,8 @@ hiprope_status check_config(const hiprope_config* given, hiprope_config& config)
   const std::int32_t b = config.pair_block;
   if (config.pairing == hiprope_blocked ? b < 2 || b % 2 != 0 || r % b != 0 : b != 0) {
     return fail(hiprope_error_pairing, "config.pair_block ", b,
-                config.pairing == hiprope_blocked ? " must be even and divide rotary_dim " : " belongs to pairing blocked, rotary_dim ",
+                config.pairing == hiprope_blocked ? " must be even and divide rotary_dim "
+                                                  : " belongs to pairing blocked, rotary_dim ",
                 r);
   }
   if (config.output_pairing == hiprope_output_half_split && config.pairing != hiprope_interleaved) {
@@ -340,7 +346,8 @@ hiprope_status check_call(const hiprope_rope* rope, const TensorNames (&names)[2
     if (const auto status = check_agreement(q, {names[1].in, &call.in[1]}, false); status != hiprope_ok) return status;
     if (const auto status = check_tensors_apart(call, names); status != hiprope_ok) return status;
     if (call.in[0].heads + call.in[1].heads > kMaxHeads) {
-      return fail(hiprope_error_too_large, names[0].in, ".heads and ", names[1].in, ".heads together exceed ", kMaxHeads);
+      return fail(hiprope_error_too_large, names[0].in, ".heads and ", names[1].in, ".heads together exceed ",
+                  kMaxHeads);
     }
   }
   return check_positions(*rope, positions, call.in[0].tokens, call.positions);

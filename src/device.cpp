@@ -24,11 +24,17 @@ hiprope_status hiprope_get_device_info(int32_t device, hiprope_device_info* info
   return write_struct("info", info, &found, sizeof(found), sizeof(found));
 }
 
-const char* hiprope_platform(void) { return gpu::platform(); }
+const char* hiprope_platform(void) {
+  return gpu::platform();
+}
 
-const char* hiprope_version(void) { return HIPROPE_VERSION_STRING; }
+const char* hiprope_version(void) {
+  return HIPROPE_VERSION_STRING;
+}
 
-int32_t hiprope_code_object_count(void) { return gpu::code_object_count(); }
+int32_t hiprope_code_object_count(void) {
+  return gpu::code_object_count();
+}
 
 const char* hiprope_code_object_architecture(int32_t index) {
   return index < 0 || index >= gpu::code_object_count() ? nullptr : gpu::code_object_architecture(index);

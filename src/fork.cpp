@@ -11,8 +11,12 @@ namespace {
 std::atomic<std::uint32_t> generation{0};
 pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 
-void count_fork() { generation.fetch_add(1, std::memory_order_relaxed); }
-void install() { pthread_atfork(nullptr, nullptr, count_fork); }
+void count_fork() {
+  generation.fetch_add(1, std::memory_order_relaxed);
+}
+void install() {
+  pthread_atfork(nullptr, nullptr, count_fork);
+}
 
 }  // namespace
 
@@ -21,6 +25,8 @@ std::uint32_t watch_forks() {
   return fork_generation();
 }
 
-std::uint32_t fork_generation() { return generation.load(std::memory_order_relaxed); }
+std::uint32_t fork_generation() {
+  return generation.load(std::memory_order_relaxed);
+}
 
 }  // namespace hiprope::internal

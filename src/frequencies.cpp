@@ -66,7 +66,7 @@ double pair_frequency(const hiprope_config& config, const hiprope_scaling& scali
     case hiprope_scaling_linear:
       return frequency / scaling.factor;
     case hiprope_scaling_ntk: {
-      const double half = config.rotary_dim / 2;
+      const double half = config.rotary_dim / 2.0;
       return scaling.mixed_b == 0.0
                  ? frequency / std::pow(scaling.factor, 1.0 / half)
                  : frequency / std::pow(scaling.factor, std::pow((pair + 1) / half, scaling.mixed_b));

@@ -10,8 +10,12 @@
 namespace hiprope::internal {
 
 const VariantRow kVariants[] = {
-#define HIPROPE_VARIANT(element, pair_layout, bytes, heads, axes)                                           \
-  {#element "_" #pair_layout "_" #bytes "b_" #heads "h_" #axes "a", hiprope_##element, Layout::pair_layout, bytes, heads, \
+#define HIPROPE_VARIANT(element, pair_layout, bytes, heads, axes)   \
+  {#element "_" #pair_layout "_" #bytes "b_" #heads "h_" #axes "a", \
+   hiprope_##element,                                               \
+   Layout::pair_layout,                                             \
+   bytes,                                                           \
+   heads,                                                           \
    axes},
 #include "kernels/variants.inc"
 #undef HIPROPE_VARIANT
@@ -45,7 +49,9 @@ std::int64_t access_bytes(const hiprope_rope& rope, const CheckedCall& call) {
   return std::int64_t{1} << std::countr_zero(bits);
 }
 
-int log2_of(std::int64_t power_of_two) { return std::countr_zero(static_cast<std::uint64_t>(power_of_two)); }
+int log2_of(std::int64_t power_of_two) {
+  return std::countr_zero(static_cast<std::uint64_t>(power_of_two));
+}
 
 TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) {
   return {in.data, out.data, in.token_stride, in.head_stride, out.token_stride, out.head_stride};
@@ -96,7 +102,8 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   const std::int64_t chunk_tokens = std::min(q.tokens, kMaxItems / items_per_token);
   const std::int64_t chunks = (q.tokens + chunk_tokens - 1) / chunk_tokens;
   if (chunks > kMaxChunks) {
-    return fail(hiprope_error_too_large, q.tokens, " tokens of ", items_per_token, " work items each exceed one launch");
+    return fail(hiprope_error_too_large, q.tokens, " tokens of ", items_per_token,
+                " work items each exceed one launch");
   }
   const std::int64_t block = tuning.block_threads;
 

@@ -32,7 +32,7 @@ struct VariantIndex {
 VariantIndex index_variants(Layout layout, int axes);
 
 struct LaunchPlan {
-  int variant;  // index into kVariants
+  int variant;           // index into kVariants
   std::uint32_t blocks;  // of one chunk
   std::uint32_t chunks;
   KernelParams params;

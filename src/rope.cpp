@@ -81,8 +81,9 @@ hiprope_status upload_table(hiprope_rope& rope, const float* table) {
 hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_t device, std::int32_t fallback) {
   rope.fork_generation = watch_forks();
   if (rope.fork_generation != 0) {
-    return fail(hiprope_error_forked, "this process was forked after hiprope was used; GPU contexts and threads do not"
-                                      " survive that");
+    return fail(hiprope_error_forked,
+                "this process was forked after hiprope was used; GPU contexts and threads do not"
+                " survive that");
   }
   if (const auto status = check_config(given, rope.config); status != hiprope_ok) return status;
   if (fallback != hiprope_fallback_allow && fallback != hiprope_fallback_forbid) {

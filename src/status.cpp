@@ -32,7 +32,8 @@ constexpr StatusRow kStatusTable[] = {
     {hiprope_error_data_type, "hiprope_error_data_type", "all tensors of a call must have one data type"},
     {hiprope_error_negative_size, "hiprope_error_negative_size", "tokens and heads must not be negative"},
     {hiprope_error_stride, "hiprope_error_stride", "strides must not be negative or make a view overlap itself"},
-    {hiprope_error_view_overlap, "hiprope_error_view_overlap", "views of one call may be equal or apart, not overlapping"},
+    {hiprope_error_view_overlap, "hiprope_error_view_overlap",
+     "views of one call may be equal or apart, not overlapping"},
     {hiprope_error_shape, "hiprope_error_shape", "views that must agree in tokens or heads do not"},
     {hiprope_error_alignment, "hiprope_error_alignment", "a pointer is not aligned to its element"},
     {hiprope_error_positions, "hiprope_error_positions", "the positions do not fit the config or the call"},
@@ -56,7 +57,9 @@ thread_local std::array<char, 512> last_error{};
 
 }  // namespace
 
-Message::Message() { last_error[0] = '\0'; }
+Message::Message() {
+  last_error[0] = '\0';
+}
 
 Message& Message::operator<<(const char* text) {
   while (*text != '\0' && length_ + 1 < last_error.size()) last_error[length_++] = *text++;
@@ -98,4 +101,6 @@ const char* hiprope_status_message(hiprope_status status) {
   return row != nullptr ? row->message : "not a status of this version of hiprope";
 }
 
-const char* hiprope_last_error(void) { return last_error.data(); }
+const char* hiprope_last_error(void) {
+  return last_error.data();
+}

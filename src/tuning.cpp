@@ -15,16 +15,13 @@ namespace hiprope::internal {
 // they give every compute unit eight waves of one head a thread (units * 4 SIMDs * 2 waves * wave size) before threads
 // take two heads, and one wave a block so that few tokens spread over many units.
 const TuningRow kTuning[] = {
-    {"sm_", 16, 131072, 1, 128},
-    {"sm_", 16, 0, 4, 64},
-    {"sm_", 0, 0, 1, 128},
-    {"gfx90a", 0, 53248, 1, 64},    // MI250: 104 compute units a die, wave64
-    {"gfx942", 0, 155648, 1, 64},   // MI300X: 304
-    {"gfx950", 0, 131072, 1, 64},   // MI355X: 256
-    {"gfx1100", 0, 24576, 1, 64},   // RX 7900 XTX: 96, wave32
-    {"gfx1201", 0, 16384, 1, 64},   // RX 9070 XT: 64, wave32
-    {"gfx", 0, 65536, 1, 64},
-    {"", 0, 0, 2, 64},
+    {"sm_", 16, 131072, 1, 128},  {"sm_", 16, 196608, 2, 128}, {"sm_", 16, 0, 4, 64}, {"sm_", 0, 131072, 1, 128},
+    {"sm_", 0, 0, 2, 128},        {"gfx90a", 0, 53248, 1, 64},  // MI250: 104 compute units a die, wave64
+    {"gfx942", 0, 155648, 1, 64},                               // MI300X: 304
+    {"gfx950", 0, 131072, 1, 64},                               // MI355X: 256
+    {"gfx1100", 0, 24576, 1, 64},                               // RX 7900 XTX: 96, wave32
+    {"gfx1201", 0, 16384, 1, 64},                               // RX 9070 XT: 64, wave32
+    {"gfx", 0, 65536, 1, 64},     {"", 0, 0, 2, 64},
 };
 const int kTuningCount = static_cast<int>(std::size(kTuning));
 
@@ -34,7 +31,8 @@ constexpr std::int32_t kMaxBlockThreads = 256;  // the kernels' launch bound
 
 bool matches(const TuningRow& row, const hiprope_rope& rope, std::int64_t access_bytes, std::int64_t items) {
   return std::strncmp(rope.architecture, row.architecture, std::strlen(row.architecture)) == 0 &&
-         (row.access_bytes == 0 || row.access_bytes == access_bytes) && (row.most_items == 0 || items <= row.most_items);
+         (row.access_bytes == 0 || row.access_bytes == access_bytes) &&
+         (row.most_items == 0 || items <= row.most_items);
 }
 
 // Reads "name=number" at `text`; returns what follows it, or null.

@@ -20,7 +20,7 @@ constexpr std::int64_t kCheckedTokens = 512;  // of each of three ranges
 constexpr std::size_t kRandomBytes = std::size_t{32} << 20;
 constexpr std::int64_t kOracleTokens = 8, kOraclePositions = 4096;
 constexpr const char* kTuningVariable = "HIPROPE_TUNING";
-constexpr std::array kSweptHeads{1, 2};
+constexpr std::array kSweptHeads{1, 2, 4};
 constexpr std::array kSweptBlocks{64, 128, 256};
 
 // Random bits under `keep`, and `set`, make numbers of magnitude 0.5 to 2: finite, and so after any rotation.

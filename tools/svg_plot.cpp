@@ -91,8 +91,8 @@ std::string draw_axes(const Plot& plot, const Axis& x, const Axis& y) {
   const double middle = (kLeft + kRight) / 2, half_height = (kTop + kBottom) / 2;
   svg +=
       fmt::format(R"(<text x="{}" y="{}" text-anchor="middle">{}</text>)", middle, kBottom + 44, escaped(plot.x_label));
-  svg += fmt::format(R"svg(<text transform="translate(18 {}) rotate(-90)" text-anchor="middle">{}</text>)svg", half_height,
-                     escaped(plot.y_label));
+  svg += fmt::format(R"svg(<text transform="translate(18 {}) rotate(-90)" text-anchor="middle">{}</text>)svg",
+                     half_height, escaped(plot.y_label));
   svg +=
       fmt::format(R"(<text x="{}" y="24" text-anchor="middle" font-size="15">{}</text>)", middle, escaped(plot.title));
   return svg + "\n";

@@ -26,7 +26,8 @@ HIPROPE_DEVICE void scale_words(std::uint32_t* words, float scale) {
     if constexpr (Element::bytes == 4) {
       words[i] = Element::encode(Element::decode(words[i]) * scale);
     } else {
-      words[i] = Element::encode_two(Element::decode(words[i] & 0xFFFFU) * scale, Element::decode(words[i] >> 16) * scale);
+      words[i] =
+          Element::encode_two(Element::decode(words[i] & 0xFFFFU) * scale, Element::decode(words[i] >> 16) * scale);
     }
   }
 }

@@ -35,32 +35,32 @@ typedef int32_t hiprope_status;
 
 enum hiprope_status_code {
   hiprope_ok = 0,
-  hiprope_error_null_argument = -1,      /* a pointer that must not be null is null */
-  hiprope_error_struct_size = -2,        /* a struct's size is zero, too small, or from a later version */
-  hiprope_error_enum_value = -3,         /* a field holds a value its enum does not have */
-  hiprope_error_head_dim = -4,           /* head_dim out of range, or different from the config's */
-  hiprope_error_rotary_dim = -5,         /* rotary_dim odd, out of range, or past the end of the head */
-  hiprope_error_pairing = -6,            /* pair_block does not divide rotary_dim, or is odd */
-  hiprope_error_base = -7,               /* base not finite or not above zero */
-  hiprope_error_max_positions = -8,      /* max_positions below 1, or a table too large to address */
-  hiprope_error_scaling = -9,            /* a scaling parameter missing, out of range, or of the wrong length */
-  hiprope_error_axes = -10,              /* axes, sections or axis map inconsistent */
-  hiprope_error_data_type = -11,         /* tensors of one call differ in data type */
-  hiprope_error_negative_size = -12,     /* tokens or heads below zero */
-  hiprope_error_stride = -13,            /* a stride is negative, too large, or makes the view overlap itself */
-  hiprope_error_view_overlap = -14,      /* views of one call overlap without being equal */
-  hiprope_error_shape = -15,             /* tokens or heads differ between views that must agree */
-  hiprope_error_alignment = -16,         /* a pointer is not aligned to its element */
-  hiprope_error_positions = -17,         /* axes or axis_stride of the positions do not fit the call */
-  hiprope_error_in_place = -18,          /* the config rewrites the pair layout, so an output view is needed */
-  hiprope_error_no_such_device = -19,    /* the device ordinal does not exist on this machine */
-  hiprope_error_wrong_device = -20,      /* a *_cpu function was given a Rope that lives on a GPU */
-  hiprope_error_no_code_object = -21,    /* no kernel for the GPU's architecture, and fallback is forbidden */
-  hiprope_error_capturing = -22,         /* the stream is being captured and this call would have to wait on it */
-  hiprope_error_forked = -23,            /* the process forked after hiprope was first used */
+  hiprope_error_null_argument = -1,   /* a pointer that must not be null is null */
+  hiprope_error_struct_size = -2,     /* a struct's size is zero, too small, or from a later version */
+  hiprope_error_enum_value = -3,      /* a field holds a value its enum does not have */
+  hiprope_error_head_dim = -4,        /* head_dim out of range, or different from the config's */
+  hiprope_error_rotary_dim = -5,      /* rotary_dim odd, out of range, or past the end of the head */
+  hiprope_error_pairing = -6,         /* pair_block does not divide rotary_dim, or is odd */
+  hiprope_error_base = -7,            /* base not finite or not above zero */
+  hiprope_error_max_positions = -8,   /* max_positions below 1, or a table too large to address */
+  hiprope_error_scaling = -9,         /* a scaling parameter missing, out of range, or of the wrong length */
+  hiprope_error_axes = -10,           /* axes, sections or axis map inconsistent */
+  hiprope_error_data_type = -11,      /* tensors of one call differ in data type */
+  hiprope_error_negative_size = -12,  /* tokens or heads below zero */
+  hiprope_error_stride = -13,         /* a stride is negative, too large, or makes the view overlap itself */
+  hiprope_error_view_overlap = -14,   /* views of one call overlap without being equal */
+  hiprope_error_shape = -15,          /* tokens or heads differ between views that must agree */
+  hiprope_error_alignment = -16,      /* a pointer is not aligned to its element */
+  hiprope_error_positions = -17,      /* axes or axis_stride of the positions do not fit the call */
+  hiprope_error_in_place = -18,       /* the config rewrites the pair layout, so an output view is needed */
+  hiprope_error_no_such_device = -19, /* the device ordinal does not exist on this machine */
+  hiprope_error_wrong_device = -20,   /* a *_cpu function was given a Rope that lives on a GPU */
+  hiprope_error_no_code_object = -21, /* no kernel for the GPU's architecture, and fallback is forbidden */
+  hiprope_error_capturing = -22,      /* the stream is being captured and this call would have to wait on it */
+  hiprope_error_forked = -23,         /* the process forked after hiprope was first used */
   hiprope_error_out_of_host_memory = -24,
-  hiprope_error_too_large = -25,         /* a size or byte count exceeds what one launch can index */
-  hiprope_error_environment = -26        /* an environment variable of hiprope's holds nonsense */
+  hiprope_error_too_large = -25,  /* a size or byte count exceeds what one launch can index */
+  hiprope_error_environment = -26 /* an environment variable of hiprope's holds nonsense */
 };
 
 /* The status's identifier, "hiprope_error_stride" or the runtime's own "hipErrorOutOfMemory". Never NULL; the text of a
@@ -97,46 +97,51 @@ enum hiprope_angles {
 
 /* How frequencies are scaled; docs/variants.md has each formula. */
 enum hiprope_scaling_type {
-  hiprope_scaling_default = 0,      /* inv_freq[j] = base^(-2j/R) */
-  hiprope_scaling_linear = 1,       /* / factor */
-  hiprope_scaling_dynamic = 2,      /* NTK by sequence_length, or by alpha (Hunyuan) */
-  hiprope_scaling_ntk = 3,          /* fixed, or mixed with mixed_b */
+  hiprope_scaling_default = 0, /* inv_freq[j] = base^(-2j/R) */
+  hiprope_scaling_linear = 1,  /* / factor */
+  hiprope_scaling_dynamic = 2, /* NTK by sequence_length, or by alpha (Hunyuan) */
+  hiprope_scaling_ntk = 3,     /* fixed, or mixed with mixed_b */
   hiprope_scaling_yarn = 4,
-  hiprope_scaling_longrope = 5,     /* short_factor or long_factor by sequence_length */
+  hiprope_scaling_longrope = 5, /* short_factor or long_factor by sequence_length */
   hiprope_scaling_llama3 = 6,
-  hiprope_scaling_proportional = 7, /* the first active_pairs pairs turn, exponent over head_dim, the rest have zero frequency */
-  hiprope_scaling_custom = 8        /* inv_freq given by the caller */
+  hiprope_scaling_proportional =
+      7, /* the first active_pairs pairs turn, exponent over head_dim, the rest have zero frequency */
+  hiprope_scaling_custom = 8 /* inv_freq given by the caller */
 };
 
+/* A field that the type does not use must be zero. */
 typedef struct hiprope_scaling {
-  int32_t type;          /* enum hiprope_scaling_type */
-  int32_t no_truncate;   /* yarn: 1 keeps the correction range fractional (GPT-OSS) */
-  int32_t active_pairs;  /* proportional: pairs that turn */
-  int32_t factor_count;  /* entries of each array below that is not NULL; must be R/2 */
-  double factor;         /* linear, dynamic, ntk, yarn, longrope, llama3, proportional; >= 1, yarn and longrope: 0 = max_positions / original */
-  double alpha;          /* dynamic: base * alpha^(R/(R-2)) instead of the sequence length rule */
-  double mixed_b;        /* ntk: 0 = fixed */
-  double low_freq_factor, high_freq_factor;                       /* llama3, required */
-  double beta_fast, beta_slow;                                    /* yarn: 32 and 1 */
-  double extrapolation_factor;                                    /* yarn: 1 */
-  double attention_factor;                                        /* yarn, longrope: overrides the computed one */
-  double attn_factor;                                             /* yarn: multiplies the computed one; 1 */
-  double mscale, mscale_all_dim;                                  /* yarn (DeepSeek); 0 = absent */
-  double mscale_coefficient;                                      /* yarn: 0.1 (TeleChat3: 0.07) */
-  int64_t original_max_positions;                                 /* yarn, longrope, llama3: required */
-  int64_t sequence_length;                                        /* dynamic, longrope: length to serve; 0 = max_positions */
-  double short_mscale, long_mscale;                               /* longrope (Phi-3.5-MoE): replace the attention factor */
-  const double* short_factor;                                     /* longrope, [R/2] */
-  const double* long_factor;                                      /* longrope, [R/2] */
-  const double* inv_freq;                                         /* custom, [R/2], radians per position */
-  const double* freq_factors;                                     /* any type: inv_freq[j] is divided by freq_factors[j] (GGUF) */
+  int32_t type;         /* enum hiprope_scaling_type */
+  int32_t no_truncate;  /* yarn: 1 keeps the correction range fractional (GPT-OSS) */
+  int32_t active_pairs; /* proportional: pairs that turn */
+  int32_t factor_count; /* entries of each array below that is not NULL; must be R/2 */
+  double factor;        /* linear, dynamic, ntk, yarn, longrope, llama3, proportional; >= 1, yarn and longrope: 0 =
+                           max_positions / original */
+  double alpha;         /* dynamic: base * alpha^(R/(R-2)) instead of the sequence length rule */
+  double mixed_b;       /* ntk: 0 = fixed */
+  double low_freq_factor, high_freq_factor; /* llama3, required */
+  double beta_fast, beta_slow;              /* yarn: 32 and 1 */
+  double extrapolation_factor;              /* yarn: 1 */
+  double attention_factor;                  /* yarn, longrope: overrides the computed one */
+  double attn_factor;                       /* yarn: multiplies the computed one; 1 */
+  double mscale, mscale_all_dim;            /* yarn (DeepSeek); 0 = absent */
+  double mscale_coefficient;                /* yarn: 0.1 (TeleChat3: 0.07) */
+  int64_t original_max_positions;   /* yarn, longrope, llama3: required; dynamic: trained length, 0 = max_positions */
+  int64_t sequence_length;          /* dynamic, longrope: length to serve; 0 = max_positions */
+  double short_mscale, long_mscale; /* longrope (Phi-3.5-MoE): replace the attention factor */
+  const double* short_factor;       /* longrope, [R/2] */
+  const double* long_factor;        /* longrope, [R/2] */
+  const double* inv_freq;           /* custom, [R/2], radians per position */
+  const double* freq_factors;       /* any type: inv_freq[j] is divided by freq_factors[j] (GGUF) */
 } hiprope_scaling;
 
 /* Which of a token's positions turns pair j, when a token has more than one (M-RoPE, vision). */
 enum hiprope_axis_layout {
-  hiprope_axes_chunked = 0,      /* the first sections[0] pairs take axis 0, the next sections[1] axis 1, ... */
-  hiprope_axes_interleaved = 1,  /* Qwen3-VL: j%3==1 and j<3*sections[1]: axis 1; j%3==2 and j<3*sections[2]: axis 2; else 0 */
-  hiprope_axes_ernie = 2,        /* ERNIE-4.5-VL: the first sections[1]+sections[2] pairs alternate axes 1, 2; the rest axis 0 */
+  hiprope_axes_chunked = 0, /* the first sections[0] pairs take axis 0, the next sections[1] axis 1, ... */
+  hiprope_axes_interleaved =
+      1, /* Qwen3-VL: j%3==1 and j<3*sections[1]: axis 1; j%3==2 and j<3*sections[2]: axis 2; else 0 */
+  hiprope_axes_ernie =
+      2, /* ERNIE-4.5-VL: the first sections[1]+sections[2] pairs alternate axes 1, 2; the rest axis 0 */
   hiprope_axes_round_robin = 3,  /* j % axes (Kimi vision) */
   hiprope_axes_rarest_first = 4, /* openPangu */
   hiprope_axes_custom = 5        /* axis_of_pair */
@@ -151,20 +156,20 @@ enum hiprope_frequency_layout {
 
 typedef struct hiprope_config {
   size_t size;
-  int32_t head_dim;         /* D, >= 2 */
-  int32_t rotary_dim;       /* R, even, <= D - rotary_offset; 0 = D - rotary_offset */
-  int32_t rotary_offset;    /* first rotated element of a head */
-  int32_t pairing;          /* enum hiprope_pairing */
-  int32_t pair_block;       /* blocked: B, even, divides R */
-  int32_t output_pairing;   /* enum hiprope_output_pairing */
-  int32_t angles;           /* enum hiprope_angles */
-  int32_t axes;             /* positions per token, 1 to 4; 0 = 1 */
-  int64_t max_positions;    /* rows of the table: positions 0 .. max_positions - 1 are rotated */
-  double base;              /* rope_theta; 0 = 10000 */
+  int32_t head_dim;       /* D, >= 2 */
+  int32_t rotary_dim;     /* R, even, <= D - rotary_offset; 0 = D - rotary_offset */
+  int32_t rotary_offset;  /* first rotated element of a head */
+  int32_t pairing;        /* enum hiprope_pairing */
+  int32_t pair_block;     /* blocked: B, even, divides R */
+  int32_t output_pairing; /* enum hiprope_output_pairing */
+  int32_t angles;         /* enum hiprope_angles */
+  int32_t axes;           /* positions per token, 1 to 4; 0 = 1 */
+  int64_t max_positions;  /* rows of the table: positions 0 .. max_positions - 1 are rotated */
+  double base;            /* rope_theta; 0 = 10000 */
   hiprope_scaling scaling;
-  int32_t axis_layout;      /* enum hiprope_axis_layout */
-  int32_t frequency_layout; /* enum hiprope_frequency_layout */
-  int32_t sections[4];      /* pairs of each axis; must sum to R/2 (round_robin, custom: ignored) */
+  int32_t axis_layout;         /* enum hiprope_axis_layout */
+  int32_t frequency_layout;    /* enum hiprope_frequency_layout */
+  int32_t sections[4];         /* pairs of each axis; must sum to R/2 (round_robin, custom: ignored) */
   int32_t axis_of_pair_count;  /* entries of axis_of_pair; must be R/2 when it is used */
   const uint8_t* axis_of_pair; /* custom, [R/2], each below axes */
 } hiprope_config;
@@ -173,13 +178,14 @@ typedef struct hiprope_config {
  * inv_freq and axis_of_pair are caller's arrays of `capacity` entries, or NULL; R/2 entries are written. */
 typedef struct hiprope_frequency_report {
   size_t size;
-  double* inv_freq;            /* radians per position */
+  double* inv_freq; /* radians per position */
   uint8_t* axis_of_pair;
   int32_t capacity;
-  int32_t pairs;               /* out: R/2 */
-  double attention_scaling;    /* out: folded into cos and sin of the table */
-  double softmax_scale;        /* out: what the caller multiplies the softmax scale by (DeepSeek's yarn); else 1. Never applied here */
-  double effective_base;       /* out: base after dynamic or ntk scaling */
+  int32_t pairs;            /* out: R/2 */
+  double attention_scaling; /* out: folded into cos and sin of the table */
+  double softmax_scale; /* out: what the caller multiplies the softmax scale by (DeepSeek's yarn); else 1. Never applied
+                           here */
+  double effective_base; /* out: base after dynamic or ntk scaling */
 } hiprope_frequency_report;
 
 /* Returns hiprope_ok, null_argument, struct_size, or any of the config statuses -3 .. -10, too_large. */
@@ -260,8 +266,8 @@ typedef struct hiprope_apply_options {
  * stream. On a CPU Rope: runs on the calling thread and OpenMP threads; stream is ignored.
  * Zero tokens or heads is success.
  * Returns null_argument, struct_size, enum_value, head_dim, data_type, negative_size, stride, view_overlap, shape,
- * alignment, positions, in_place, capturing (fallback only), forked, too_large, out_of_host_memory (fallback only), or the runtime's
- * code. After a positive status from a fallback call the output may be partly written. */
+ * alignment, positions, in_place, capturing (fallback only), forked, too_large, out_of_host_memory (fallback only), or
+ * the runtime's code. After a positive status from a fallback call the output may be partly written. */
 HIPROPE_API hiprope_status hiprope_apply_rope_device(const hiprope_rope* rope, const hiprope_tensor* x,
                                                      const hiprope_positions* positions,
                                                      const hiprope_apply_options* options, void* stream);
@@ -271,8 +277,7 @@ HIPROPE_API hiprope_status hiprope_apply_rope_device(const hiprope_rope* rope, c
 HIPROPE_API hiprope_status hiprope_apply_position_embeddings_device(const hiprope_rope* rope, const hiprope_tensor* q,
                                                                     const hiprope_tensor* k,
                                                                     const hiprope_positions* positions,
-                                                                    const hiprope_apply_options* options,
-                                                                    void* stream);
+                                                                    const hiprope_apply_options* options, void* stream);
 
 /* The same contract on host memory, for a Rope created on hiprope_device_cpu; else hiprope_error_wrong_device. */
 HIPROPE_API hiprope_status hiprope_apply_rope_cpu(const hiprope_rope* rope, const hiprope_tensor* x,
@@ -313,8 +318,8 @@ HIPROPE_API hiprope_status hiprope_clear_position_errors(const hiprope_rope* rop
 /* Facts of a handle; the strings live as long as it. */
 typedef struct hiprope_rope_info {
   size_t size;
-  int32_t device;       /* ordinal, or hiprope_device_cpu */
-  int32_t path;         /* enum hiprope_path every call on this handle takes */
+  int32_t device; /* ordinal, or hiprope_device_cpu */
+  int32_t path;   /* enum hiprope_path every call on this handle takes */
   int32_t head_dim, rotary_dim, rotary_offset, axes;
   int64_t max_positions;
   uint64_t table_bytes;
@@ -330,11 +335,11 @@ HIPROPE_API hiprope_status hiprope_get_rope_info(const hiprope_rope* rope, hipro
 typedef struct hiprope_device_info {
   size_t size;
   int32_t device;
-  int32_t compute_units;      /* CUs or SMs */
-  int32_t has_code_object;    /* 1: calls run on the GPU */
+  int32_t compute_units;   /* CUs or SMs */
+  int32_t has_code_object; /* 1: calls run on the GPU */
   uint64_t memory_bytes;
   char name[128];
-  char architecture[64];      /* "gfx942", "sm_90" */
+  char architecture[64]; /* "gfx942", "sm_90" */
 } hiprope_device_info;
 
 /* GPUs visible to the runtime; 0 on platform "none", without a driver and without a GPU, which is success. */

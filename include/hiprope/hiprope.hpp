@@ -21,10 +21,7 @@ enum class Pairing : std::int32_t {
   interleaved = hiprope_interleaved,
   blocked = hiprope_blocked
 };
-enum class OutputPairing : std::int32_t {
-  as_input = hiprope_output_as_input,
-  half_split = hiprope_output_half_split
-};
+enum class OutputPairing : std::int32_t { as_input = hiprope_output_as_input, half_split = hiprope_output_half_split };
 enum class Angles : std::int32_t { exact = hiprope_angles_exact, float32 = hiprope_angles_float32 };
 enum class ScalingType : std::int32_t {
   none = hiprope_scaling_default,

@@ -12,28 +12,58 @@ hiprope_status no_platform() {
 }
 }  // namespace
 
-const char* error_name(hiprope_status) { return "hiprope_error_unknown"; }
-const char* error_message(hiprope_status) { return "not a status of this build, which has no GPU platform"; }
-const char* platform() { return "none"; }
-int code_object_count() { return 0; }
-const char* code_object_architecture(int) { return nullptr; }
+const char* error_name(hiprope_status) {
+  return "hiprope_error_unknown";
+}
+const char* error_message(hiprope_status) {
+  return "not a status of this build, which has no GPU platform";
+}
+const char* platform() {
+  return "none";
+}
+int code_object_count() {
+  return 0;
+}
+const char* code_object_architecture(int) {
+  return nullptr;
+}
 
 hiprope_status device_count(int& count) {
   count = 0;
   return hiprope_ok;
 }
-hiprope_status device_info(int, hiprope_device_info&) { return no_platform(); }
-hiprope_status open(int, Layout, State*&, KernelSupport&) { return no_platform(); }
-void close(State* state) { delete state; }
+hiprope_status device_info(int, hiprope_device_info&) {
+  return no_platform();
+}
+hiprope_status open(int, Layout, State*&, KernelSupport&) {
+  return no_platform();
+}
+void close(State* state) {
+  delete state;
+}
 hiprope_status upload(State&, const float*, std::size_t, const std::uint8_t*, std::size_t, DeviceTables&) {
   return no_platform();
 }
-hiprope_status launch(const State&, int, const LaunchPlan&, void*) { return no_platform(); }
-hiprope_status copy_rows_to_host(const State&, Rows, Rows, std::size_t, std::size_t, void*) { return no_platform(); }
-hiprope_status copy_rows_to_device(const State&, Rows, Rows, std::size_t, std::size_t, void*) { return no_platform(); }
-hiprope_status wait(const State&, void*, const char*) { return no_platform(); }
-hiprope_status is_capturing(const State&, void*, bool&) { return no_platform(); }
-hiprope_status read_refused(const State&, void*, std::uint64_t (&)[2]) { return no_platform(); }
-hiprope_status clear_refused(const State&, void*) { return no_platform(); }
+hiprope_status launch(const State&, int, const LaunchPlan&, void*) {
+  return no_platform();
+}
+hiprope_status copy_rows_to_host(const State&, Rows, Rows, std::size_t, std::size_t, void*) {
+  return no_platform();
+}
+hiprope_status copy_rows_to_device(const State&, Rows, Rows, std::size_t, std::size_t, void*) {
+  return no_platform();
+}
+hiprope_status wait(const State&, void*, const char*) {
+  return no_platform();
+}
+hiprope_status is_capturing(const State&, void*, bool&) {
+  return no_platform();
+}
+hiprope_status read_refused(const State&, void*, std::uint64_t (&)[2]) {
+  return no_platform();
+}
+hiprope_status clear_refused(const State&, void*) {
+  return no_platform();
+}
 
 }  // namespace hiprope::internal::gpu

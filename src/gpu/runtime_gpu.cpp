@@ -12,8 +12,8 @@ namespace hiprope::internal::gpu {
 
 struct State {
   int device = 0;
-  bool only_device = true;  // then no call needs to look at the current device
-  hipModule_t modules[2] = {};  // rope, position_embeddings
+  bool only_device = true;                        // then no call needs to look at the current device
+  hipModule_t modules[2] = {};                    // rope, position_embeddings
   std::unique_ptr<hipFunction_t[]> functions[2];  // [kVariantCount], null where the layout is another
   void* table = nullptr;
   void* axis_of_pair = nullptr;
@@ -130,6 +130,14 @@ hipError_t read_facts(int device, DeviceFacts& facts) {
   return hipSuccess;
 }
 constexpr const char* kPlatform = "amd";
+
+hipError_t launch_kernel(hipFunction_t function, const LaunchPlan& plan, KernelParams argument, hipStream_t stream) {
+  std::size_t bytes = sizeof(argument);
+  void* extra[] = {HIP_LAUNCH_PARAM_BUFFER_POINTER, &argument, HIP_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
+                   HIP_LAUNCH_PARAM_END};
+  const auto threads = static_cast<unsigned>(argument.block_threads);
+  return hipModuleLaunchKernel(function, plan.blocks, plan.chunks, 1, threads, 1, 1, 0, stream, nullptr, extra);
+}
 #else
 hipError_t read_facts(int device, DeviceFacts& facts) {
   cudaDeviceProp properties = {};
@@ -145,12 +153,29 @@ hipError_t read_facts(int device, DeviceFacts& facts) {
   return hipSuccess;
 }
 constexpr const char* kPlatform = "nvidia";
+
+// The kernel may begin while the launch before it drains, which it is written for (kernels/device.h). Devices below
+// compute capability 9.0 ignore that.
+hipError_t launch_kernel(hipFunction_t function, const LaunchPlan& plan, KernelParams argument, hipStream_t stream) {
+  cudaLaunchAttribute overlap = {};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3{plan.blocks, plan.chunks, 1};
+  config.blockDim = dim3{static_cast<unsigned>(argument.block_threads), 1, 1};
+  config.stream = stream;
+  config.attrs = &overlap;
+  config.numAttrs = 1;
+  void* arguments[] = {&argument};
+  return cudaLaunchKernelExC(&config, reinterpret_cast<const void*>(function), arguments);
+}
 #endif
 
 // The NVIDIA build's objects hold every architecture and are called "sm".
 bool fits(const hiprope_code_object& object, const char* architecture) {
   const char* name = object.architecture;
-  return std::strcmp(name, architecture) == 0 || (std::strcmp(name, "sm") == 0 && std::strncmp(architecture, "sm_", 3) == 0);
+  return std::strcmp(name, architecture) == 0 ||
+         (std::strcmp(name, "sm") == 0 && std::strncmp(architecture, "sm_", 3) == 0);
 }
 
 const hiprope_code_object* find_code_object(const char* kernel, const char* architecture) {
@@ -175,7 +200,8 @@ hipError_t load_kernel(State& state, int index, Layout layout, const hiprope_cod
     if (kVariants[variant].layout != layout) continue;
     char symbol[96] = {};
     join(symbol, sizeof(symbol), kKernels[index], kVariants[variant].name);
-    error = hipModuleGetFunction(&state.functions[index][static_cast<std::size_t>(variant)], state.modules[index], symbol);
+    error =
+        hipModuleGetFunction(&state.functions[index][static_cast<std::size_t>(variant)], state.modules[index], symbol);
   }
   return error;
 }
@@ -184,7 +210,8 @@ hiprope_status load_kernels(State& state, Layout layout, const char* architectur
   support = {true, ""};
   for (int i = 0; i < 2; ++i) {
     state.functions[i].reset(new (std::nothrow) hipFunction_t[static_cast<std::size_t>(kVariantCount)]());
-    if (state.functions[i] == nullptr) return fail(hiprope_error_out_of_host_memory, "no host memory for kernel handles");
+    if (state.functions[i] == nullptr)
+      return fail(hiprope_error_out_of_host_memory, "no host memory for kernel handles");
     const hiprope_code_object* object = find_code_object(kKernels[i], architecture);
     if (object == nullptr) {
       support = {false, "no code object for this architecture is embedded"};
@@ -206,7 +233,9 @@ hiprope_status allocate(void** pointer, std::size_t bytes, const char* what) {
               " bytes of GPU memory for the ", what, " failed: ", hipGetErrorName(error));
 }
 
-hipStream_t as_stream(void* stream) { return static_cast<hipStream_t>(stream); }
+hipStream_t as_stream(void* stream) {
+  return static_cast<hipStream_t>(stream);
+}
 
 // One copy where rows touch, else a pitched one.
 hipError_t copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, hipMemcpyKind kind, hipStream_t stream) {
@@ -218,20 +247,28 @@ hipError_t copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, hi
 
 }  // namespace
 
-const char* error_name(hiprope_status status) { return hipGetErrorName(static_cast<hipError_t>(status)); }
-const char* error_message(hiprope_status status) { return hipGetErrorString(static_cast<hipError_t>(status)); }
-const char* platform() { return kPlatform; }
+const char* error_name(hiprope_status status) {
+  return hipGetErrorName(static_cast<hipError_t>(status));
+}
+const char* error_message(hiprope_status status) {
+  return hipGetErrorString(static_cast<hipError_t>(status));
+}
+const char* platform() {
+  return kPlatform;
+}
 
 // Each architecture has two objects, one a kernel; those of "rope" stand for both.
 int code_object_count() {
   int count = 0;
-  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i) count += std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0;
+  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i)
+    count += std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0;
   return count;
 }
 
 const char* code_object_architecture(int index) {
   for (std::int32_t i = 0; i < hiprope_code_object_total; ++i) {
-    if (std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0 && index-- == 0) return hiprope_code_objects[i].architecture;
+    if (std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0 && index-- == 0)
+      return hiprope_code_objects[i].architecture;
   }
   return nullptr;
 }
@@ -320,15 +357,8 @@ hiprope_status upload(State& state, const float* table, std::size_t table_bytes,
 hiprope_status launch(const State& state, int tensors, const LaunchPlan& plan, void* stream) {
   const CurrentDevice current(state);
   if (const auto status = current.status(); status != hiprope_ok) return status;
-  KernelParams argument = plan.params;
-  std::size_t bytes = sizeof(argument);
-  void* extra[] = {HIP_LAUNCH_PARAM_BUFFER_POINTER, &argument, HIP_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
-                   HIP_LAUNCH_PARAM_END};
   const hipFunction_t function = state.functions[tensors - 1][static_cast<std::size_t>(plan.variant)];
-  const auto threads = static_cast<unsigned>(plan.params.block_threads);
-  return check(hipModuleLaunchKernel(function, plan.blocks, plan.chunks, 1, threads, 1, 1, 0, as_stream(stream), nullptr,
-                                     extra),
-               "launching the kernel");
+  return check(launch_kernel(function, plan, plan.params, as_stream(stream)), "launching the kernel");
 }
 
 hiprope_status copy_rows_to_host(const State& state, Rows host, Rows device, std::size_t bytes, std::size_t rows,
@@ -356,7 +386,8 @@ hiprope_status is_capturing(const State& state, void* stream, bool& capturing) {
   const CurrentDevice current(state);
   if (const auto status = current.status(); status != hiprope_ok) return status;
   hipStreamCaptureStatus capture = hipStreamCaptureStatusNone;
-  if (const auto status = check(hipStreamIsCapturing(as_stream(stream), &capture), "asking whether the stream is captured");
+  if (const auto status =
+          check(hipStreamIsCapturing(as_stream(stream), &capture), "asking whether the stream is captured");
       status != hiprope_ok) {
     return status;
   }
@@ -367,8 +398,9 @@ hiprope_status is_capturing(const State& state, void* stream, bool& capturing) {
 hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&words)[2]) {
   const CurrentDevice current(state);
   if (const auto status = current.status(); status != hiprope_ok) return status;
-  const auto status = check(hipMemcpyAsync(words, state.refused, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)),
-                            "reading the position error words");
+  const auto status =
+      check(hipMemcpyAsync(words, state.refused, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)),
+            "reading the position error words");
   if (status != hiprope_ok) return status;
   return check(hipStreamSynchronize(as_stream(stream)), "waiting for the position error words");
 }

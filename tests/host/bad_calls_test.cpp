@@ -260,9 +260,9 @@ void PrintTo(const BadCall& bad, std::ostream* stream) {
   *stream << bad.name;
 }
 
-class Calls : public testing::TestWithParam<BadCall> {};
+class BadCalls : public testing::TestWithParam<BadCall> {};
 
-TEST_P(Calls, AreRefusedWithASentenceAndWriteNothing) {
+TEST_P(BadCalls, AreRefusedWithASentenceAndWriteNothing) {
   Call c;
   GetParam().spoil(c);
   hiprope_rope* rope = nullptr;
@@ -283,7 +283,7 @@ TEST_P(Calls, AreRefusedWithASentenceAndWriteNothing) {
   hiprope_destroy(rope);
 }
 
-INSTANTIATE_TEST_SUITE_P(Bad, Calls, testing::ValuesIn(kBadCalls),
+INSTANTIATE_TEST_SUITE_P(Table, BadCalls, testing::ValuesIn(kBadCalls),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 // The call every bad one is made from is accepted, and reports its path.

@@ -154,9 +154,9 @@ void PrintTo(const BadConfig& bad, std::ostream* stream) {
   *stream << bad.name;
 }
 
-class Configs : public testing::TestWithParam<BadConfig> {};
+class BadConfigs : public testing::TestWithParam<BadConfig> {};
 
-TEST_P(Configs, AreRefusedWithASentence) {
+TEST_P(BadConfigs, AreRefusedWithASentence) {
   hiprope_config config = good_config();
   GetParam().spoil(config);
   auto* rope = reinterpret_cast<hiprope_rope*>(&config);
@@ -173,7 +173,7 @@ TEST_P(Configs, AreRefusedWithASentence) {
   EXPECT_TRUE(of_the_table || status == GetParam().status) << hiprope_last_error();
 }
 
-INSTANTIATE_TEST_SUITE_P(Bad, Configs, testing::ValuesIn(kBadConfigs),
+INSTANTIATE_TEST_SUITE_P(Table, BadConfigs, testing::ValuesIn(kBadConfigs),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace

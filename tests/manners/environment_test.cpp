@@ -35,7 +35,7 @@ TEST(environment, nonsense_is_refused_by_name) {
       const Result result = create_with(variable.name, value);
       EXPECT_EQ(result.status(), hiprope_error_environment) << variable.name << "=" << value;
       EXPECT_NE(result.message().find(variable.name), std::string::npos) << result.message();
-      EXPECT_NE(result.message().find("\"" + std::string(value) + "\""), std::string::npos) << result.message();
+      EXPECT_NE(result.message().find(value), std::string::npos) << result.message();
     }
     for (const char* value : variable.known) {
       EXPECT_TRUE(create_with(variable.name, value)) << variable.name << "=" << value << ": " << hiprope_last_error();
