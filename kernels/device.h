@@ -10,8 +10,14 @@
 #define HIPROPE_KERNEL(max_block_threads) extern "C" __global__ void __launch_bounds__(max_block_threads)
 #elif defined(__HIP__)
 #define HIPROPE_DEVICE __attribute__((device, always_inline)) inline
+#if defined(__GFX11__)
+// gfx1102 has 1024 registers a SIMD, its siblings 1536; 64 a thread leave all 16 waves, and no kernel spills for it.
+#define HIPROPE_OCCUPANCY , amdgpu_waves_per_eu(16)
+#else
+#define HIPROPE_OCCUPANCY
+#endif
 #define HIPROPE_KERNEL(max_block_threads) \
-  extern "C" __attribute__((global, amdgpu_flat_work_group_size(1, max_block_threads))) void
+  extern "C" __attribute__((global, amdgpu_flat_work_group_size(1, max_block_threads) HIPROPE_OCCUPANCY)) void
 #else
 #include <atomic>
 #include <cmath>

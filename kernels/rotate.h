@@ -110,17 +110,15 @@ HIPROPE_DEVICE bool in_table(const KernelParams& p, std::int64_t position) {
   return static_cast<std::uint64_t>(position) < static_cast<std::uint64_t>(p.max_positions);
 }
 
-// Where a position's row of the table begins; of a position outside the table, an address for nobody to use.
-HIPROPE_DEVICE const float* table_row(const KernelParams& p, std::int64_t position) {
-  const std::uint64_t bytes =
-      static_cast<std::uint64_t>(position) * (std::uint64_t{static_cast<std::uint32_t>(p.pairs)} * 8);
-  return reinterpret_cast<const float*>(reinterpret_cast<std::uintptr_t>(p.table) + bytes);
+// Where a row of the table begins.
+HIPROPE_DEVICE const float* table_row(const KernelParams& p, std::uint32_t row) {
+  return p.table + std::uint64_t{row} * (static_cast<std::uint32_t>(p.pairs) * 2U);
 }
 
-// The table rows of a token's positions; axes a config lacks repeat axis 0.
+// The table rows of a token's positions, whose numbers fit 32 bits; axes a config lacks repeat axis 0.
 template <int axes>
 struct TableRows {
-  const float* row[axes];
+  std::uint32_t row[axes];
   bool in_table;
 };
 
@@ -129,39 +127,41 @@ HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, Token toke
   TableRows<axes> rows;
   const std::int64_t position = read_position(p, token, 0);
   rows.in_table = in_table(p, position);
-  rows.row[0] = table_row(p, position);
+  rows.row[0] = static_cast<std::uint32_t>(position);
   HIPROPE_UNROLL
   for (int axis = 1; axis < axes; ++axis) {
     const std::int64_t other = axis < p.axes ? read_position(p, token, axis) : position;
     rows.in_table = rows.in_table && in_table(p, other);
-    rows.row[axis] = table_row(p, other);
+    rows.row[axis] = static_cast<std::uint32_t>(other);
   }
   return rows;
 }
 
-// cos and sin of `count` consecutive pairs, as cos, sin, cos, sin, ...; `pair` is a multiple of `count`.
+// cos and sin of `count` consecutive pairs, as cos, sin, cos, sin, ...; `pair` is a multiple of `count`. A tile of the
+// table has at least as many entries as one call reads, which therefore lie evenly apart.
 template <int count>
 HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<1>& rows, std::int32_t pair, float* cos_sin) {
   constexpr int step = count == 1 ? 1 : 2;  // pairs of one access: 8 bytes, or an entry's 16
-  // A tile has at least as many entries as one call reads, which therefore lie evenly apart.
   const auto first = static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift));
   const auto apart = static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift));
   HIPROPE_UNROLL
-  for (int i = 0; i < count; i += step) {
-    load_constant_floats<8 * step>(rows.row[0] + 2 * (first + i / 2 * apart), cos_sin + 2 * i);
+  for (std::uint32_t i = 0; i < count; i += step) {
+    load_constant_floats<8 * step>(table_row(p, rows.row[0]) + 2 * (first + i / 2 * apart), cos_sin + 2 * i);
   }
 }
 
 template <int count>
 HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<4>& rows, std::int32_t pair, float* cos_sin) {
   const std::uint32_t axes = load_bytes<count>(p.axis + pair);
+  const auto first = static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift));
+  const auto apart = static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift));
   HIPROPE_UNROLL
-  for (int i = 0; i < count; ++i) {
+  for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t axis = axes >> (8 * i);
-    const float* const even = (axis & 2U) != 0 ? rows.row[2] : rows.row[0];
-    const float* const odd = (axis & 2U) != 0 ? rows.row[3] : rows.row[1];
-    const std::int32_t location = table_location(pair + i, p.pairs, p.tile_shift);
-    load_constant_floats<8>(((axis & 1U) != 0 ? odd : even) + 2 * location, cos_sin + 2 * i);
+    const std::uint32_t even = (axis & 2U) != 0 ? rows.row[2] : rows.row[0];
+    const std::uint32_t odd = (axis & 2U) != 0 ? rows.row[3] : rows.row[1];
+    const float* const row = table_row(p, (axis & 1U) != 0 ? odd : even);
+    load_constant_floats<8>(row + 2 * (first + i / 2 * apart + i % 2), cos_sin + 2 * i);
   }
 }
 

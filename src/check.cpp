@@ -13,6 +13,7 @@ namespace {
 
 // Highest element index a view may reach, so that byte offsets stay far from overflow.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 58;
+constexpr std::int64_t kMaxPositions = std::int64_t{1} << 31;  // kernels number table rows in 32 bits
 constexpr std::int32_t kMaxHeadDim = 1 << 16;
 constexpr std::int64_t kMaxHeads = (std::int64_t{1} << 31) - 1;
 
@@ -297,8 +298,9 @@ hiprope_status check_config(const hiprope_config* given, hiprope_config& config)
   if (!std::isfinite(config.base) || config.base <= 0.0) {
     return fail(hiprope_error_base, "config.base is ", config.base, ", must be finite and above 0");
   }
-  if (config.max_positions < 1) {
-    return fail(hiprope_error_max_positions, "config.max_positions is ", config.max_positions, ", must be at least 1");
+  if (config.max_positions < 1 || config.max_positions > kMaxPositions) {
+    return fail(hiprope_error_max_positions, "config.max_positions is ", config.max_positions, ", must be 1 to ",
+                kMaxPositions);
   }
   if (config.axes == 0) config.axes = 1;
   if (config.axes < 1 || config.axes > 4) {

@@ -62,7 +62,8 @@ class CurrentDevice {
   bool restore_ = false;
 };
 
-// Lets this thread allocate, load and free while some stream is being captured; without it that breaks the capture.
+// Lets this thread allocate, load, free and wait while another stream is being captured, by any thread; without it that
+// breaks the capture.
 class DuringCapture {
  public:
   DuringCapture() : error_(hipThreadExchangeStreamCaptureMode(&mode_)) { ignore(error_); }
@@ -379,6 +380,7 @@ hiprope_status copy_rows_to_device(const State& state, Rows device, Rows host, s
 hiprope_status wait(const State& state, void* stream, const char* what) {
   const CurrentDevice current(state);
   if (const auto status = current.status(what); status != hiprope_ok) return status;
+  const DuringCapture during_capture;
   return check(hipStreamSynchronize(as_stream(stream)), what);
 }
 
@@ -402,6 +404,7 @@ hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&wo
       check(hipMemcpyAsync(words, state.refused, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)),
             "reading the position error words");
   if (status != hiprope_ok) return status;
+  const DuringCapture during_capture;
   return check(hipStreamSynchronize(as_stream(stream)), "waiting for the position error words");
 }
 

@@ -105,6 +105,22 @@ TEST_F(fake_gpu_capture, creation_and_destruction) {
   }
 }
 
+// Waiting for a stream that is not captured must not break the capture of one that is.
+TEST_F(fake_gpu_capture, calls_on_other_streams) {
+  for (const int device : {kKernelDevice, kBareDevice}) {
+    const Scene scene(device);
+    const Stream other;
+    const auto use = [&] {
+      EXPECT_TRUE(scene.on_device.call(scene.rope, other));
+      hiprope_position_errors errors{};
+      EXPECT_TRUE(scene.rope.read_position_errors(errors, other.get()));
+      EXPECT_EQ(errors.count % 2, 0U);
+    };
+    expect_capture_survives(scene.stream, "calls on another stream", use);
+    expect_capture_survives(scene.stream, "calls on another stream and thread", [&] { std::thread(use).join(); });
+  }
+}
+
 // The default stream cannot be asked about while a stream that waits for it is captured; the status says so.
 TEST_F(fake_gpu_capture, position_errors_of_the_default_stream) {
   const Scene scene(kKernelDevice);

@@ -211,16 +211,19 @@ bool invalidate(const Of& of) {
   return any;
 }
 
-// A call that allocates, frees, loads or waits for a device, which a capture forbids unless the thread's mode is
-// relaxed.
-hipError_t enter_unsafe(Call call) {
-  if (const hipError_t error = enter(call); error != hipSuccess) return error;
+// What allocates, frees, loads or waits is forbidden beside a capture unless the thread's mode is relaxed.
+hipError_t refuse_beside_capture() {
   if (thread_mode == hipStreamCaptureModeRelaxed) return hipSuccess;
   const bool refused = invalidate([](const ihipStream_t& stream) {
     if (stream.capture_thread == std::this_thread::get_id()) return stream.capture_mode != hipStreamCaptureModeRelaxed;
     return thread_mode == hipStreamCaptureModeGlobal && stream.capture_mode == hipStreamCaptureModeGlobal;
   });
   return refused ? result(hipErrorStreamCaptureUnsupported) : hipSuccess;
+}
+
+hipError_t enter_unsafe(Call call) {
+  const hipError_t error = enter(call);
+  return error != hipSuccess ? error : refuse_beside_capture();
 }
 
 bool blocking_capture(const ihipStream_t& stream) {
@@ -654,6 +657,7 @@ hipError_t hipStreamSynchronize(hipStream_t stream) {
     lost->queue.clear();
     return error;
   }
+  if (const hipError_t error = refuse_beside_capture(); error != hipSuccess) return error;
   if (stream == nullptr) {
     if (invalidate(blocking_capture)) return result(hipErrorStreamCaptureImplicit);
     return result(drain_device(current_device, true));
