@@ -17,6 +17,8 @@ namespace {
 constexpr std::int64_t kFewestCalls = 5, kMostCalls = 200;  // in one round
 constexpr int kChoosingRounds = 5;
 constexpr std::int64_t kCheckedTokens = 512;  // of each of three ranges
+// A finite number in every element type: what a case leaves unwritten may be a later case's input.
+constexpr std::byte kPoison{0x5A};
 constexpr std::size_t kRandomBytes = std::size_t{32} << 20;
 constexpr std::int64_t kOracleTokens = 8, kOraclePositions = 4096;
 constexpr const char* kTuningVariable = "HIPROPE_TUNING";
@@ -236,7 +238,7 @@ void BenchRunner::check(const Plan& plan) {
     }
     for (std::size_t i = 0; i < 2; ++i) {
       if (bench_case.out_of_place) {
-        std::ranges::fill(range.expected[i], std::byte{0xFF});
+        std::ranges::fill(range.expected[i], kPoison);
         arena_->upload(range.expected[i], range.out[i].offset);
       }
       host_out[i].data = range.expected[i].data();

@@ -8,6 +8,10 @@
 #include "gpu/runtime.h"
 #include "status.h"
 
+#if defined(HIPROPE_PLATFORM_AMD)
+__attribute__((weak)) decltype(hipThreadExchangeStreamCaptureMode) hipThreadExchangeStreamCaptureMode;
+#endif
+
 namespace hiprope::internal::gpu {
 
 struct State {
@@ -62,15 +66,26 @@ class CurrentDevice {
   bool restore_ = false;
 };
 
+#if defined(HIPROPE_PLATFORM_AMD)
+// Younger than the rest of what is used here (HIP 5.0); a runtime without it loads, and has no such capture to spare.
+hipError_t exchange_capture_mode(hipStreamCaptureMode& mode) {
+  return hipThreadExchangeStreamCaptureMode != nullptr ? hipThreadExchangeStreamCaptureMode(&mode) : hipErrorNotFound;
+}
+#else
+hipError_t exchange_capture_mode(hipStreamCaptureMode& mode) {
+  return hipThreadExchangeStreamCaptureMode(&mode);
+}
+#endif
+
 // Lets this thread allocate, load, free and wait while another stream is being captured, by any thread; without it that
 // breaks the capture.
 class DuringCapture {
  public:
-  DuringCapture() : error_(hipThreadExchangeStreamCaptureMode(&mode_)) { ignore(error_); }
+  DuringCapture() : error_(exchange_capture_mode(mode_)) { ignore(error_); }
   DuringCapture(const DuringCapture&) = delete;
   DuringCapture& operator=(const DuringCapture&) = delete;
   ~DuringCapture() {
-    if (error_ == hipSuccess) ignore(hipThreadExchangeStreamCaptureMode(&mode_));
+    if (error_ == hipSuccess) ignore(exchange_capture_mode(mode_));
   }
 
  private:

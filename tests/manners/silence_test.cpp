@@ -2,7 +2,6 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -92,8 +91,10 @@ std::vector<std::string> logged_lines() {
 TEST(silence, is_broken_only_by_a_line_for_each_accepted_call) {
   const std::vector<std::string> lines = logged_lines();
   ASSERT_EQ(lines.size(), 2U);
-  const std::regex shape("hiprope bench( --[a-z-]+( [0-9a-z_.+-]+)?)+");
-  for (const std::string& line : lines) EXPECT_TRUE(std::regex_match(line, shape)) << line;
+  for (const std::string& line : lines) {
+    EXPECT_EQ(line.rfind("hiprope bench --", 0), 0U) << line;
+    EXPECT_EQ(line.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.+- "), std::string::npos) << line;
+  }
   EXPECT_NE(lines[0].find(" --inverse"), std::string::npos) << lines[0];
   EXPECT_NE(lines[0].find(" --out-of-place"), std::string::npos) << lines[0];
   EXPECT_NE(lines[1].find(" --kv-heads 1"), std::string::npos) << lines[1];
