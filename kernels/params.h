@@ -5,21 +5,34 @@
 
 namespace hiprope {
 
-// One tensor of a call; element (t, h, d) is in[t * in_token_stride + h * in_head_stride + d]. Strides in elements.
-struct TensorParams {
-  const void* in;
-  void* out;  // equals `in` when in place
-  std::int64_t in_token_stride;
-  std::int64_t in_head_stride;
-  std::int64_t out_token_stride;
-  std::int64_t out_head_stride;
+// One tensor as it is read or written; element (t, h, d) is data[t * token_stride + h * head_stride + d]. Strides in
+// elements, not negative.
+struct Heads {
+  void* data;
+  std::int64_t token_stride;
+  std::int64_t head_stride;
 };
 
-// n / d for n < 2^31 as (n * multiplier) >> shift; see make_divisor in src/launch.cpp.
-struct Divisor {
-  std::uint32_t multiplier;
-  std::uint32_t shift;
+struct TensorParams {
+  Heads in;
+  Heads out;  // equals `in` when in place
 };
+
+// n / d for n < 2^31 as a multiplication (Granlund and Montgomery, PLDI 1994).
+struct Divisor {
+  std::uint32_t multiplier;  // ceil(2^shift / d)
+  std::uint32_t shift;       // 31 + ceil(log2(d))
+};
+
+constexpr Divisor make_divisor(std::uint32_t d) {
+  std::uint32_t shift = 31;
+  while ((std::uint64_t{1} << (shift - 31)) < d) ++shift;
+  return {static_cast<std::uint32_t>(((std::uint64_t{1} << shift) + d - 1) / d), shift};
+}
+
+constexpr std::uint32_t divide(std::uint32_t n, Divisor d) {
+  return static_cast<std::uint32_t>((std::uint64_t{n} * d.multiplier) >> d.shift);
+}
 
 // Where a table row keeps cos and sin of a pair, as an index of pairs. A row is a sequence of entries of two pairs, 16
 // bytes, and the `tile` entries one thread reads lie apart, so that the threads of a head read neighbouring entries at
@@ -31,8 +44,13 @@ constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std
   return 2 * ((entry & ((1 << tile_shift) - 1)) * entries_apart + (entry >> tile_shift)) + (pair & 1);
 }
 
-// A head is cut into units, one thread's work each: rotate_units of V pairs, then copy_units of V elements (only out of
-// place). Heads are taken heads_per_thread at a time. item = (token * head_groups + group) * units + unit.
+// Rows of a tile, see below: a multiple of every wave's width.
+constexpr std::uint32_t kTileRows = 64;
+
+// A head is cut into units, one thread's work each: rotate_units of V pairs, and copy_units of copy_bytes (only out of
+// place). Heads are taken heads_per_thread at a time; row = token * head_groups +
+// group, item = row * rotate_units + unit. With copy_units, so that a wave does one kind of work and a block both for
+// the same memory, items go by tiles of 64 rows: the 64 * rotate_units of a tile, then its 64 * copy_units.
 struct KernelParams {
   TensorParams q;
   TensorParams k;
@@ -50,8 +68,9 @@ struct KernelParams {
   std::int32_t q_heads;
   std::int32_t heads;        // of q and k together
   std::int32_t head_groups;  // ceil(heads / heads_per_thread)
-  std::int32_t units;        // rotate_units + copy_units
   std::int32_t rotate_units;
+  std::int32_t copy_units;
+  std::int32_t copy_bytes;  // 16, or the variant's access width
   std::int32_t pairs;       // R/2
   std::int32_t tile_shift;  // see table_location
   std::int32_t half_block;  // half_split: pairs in one block; B/2
@@ -60,7 +79,9 @@ struct KernelParams {
   std::int32_t block_threads;
   std::int32_t in_place;  // 1: every `out` equals its `in`, strides too
   float sin_sign;         // +1 forward, -1 inverse
-  Divisor by_units;
+  Divisor by_rotate_units;
+  Divisor by_copy_units;
+  Divisor by_tile_items;  // divides an item by the items of one tile
   Divisor by_head_groups;
   Divisor by_half_block_units;  // divides a unit index by the units of one half_split block
 };

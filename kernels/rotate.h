@@ -20,45 +20,39 @@ struct Variant {
   static constexpr int words = bytes < 4 ? 1 : bytes / 4;
 };
 
-// n / d; see Divisor.
-HIPROPE_DEVICE std::uint32_t divide(std::uint32_t n, Divisor d) {
-  return static_cast<std::uint32_t>((static_cast<std::uint64_t>(n) * d.multiplier) >> d.shift);
-}
-
 // Where a unit's two vectors of V elements lie within a head, and which pairs they hold.
 struct UnitPlace {
-  std::int32_t first_in, second_in;  // elements from the head's start
-  std::int32_t first_out, second_out;
+  std::uint32_t first_in, second_in;  // bytes from the head's start
+  std::uint32_t first_out, second_out;
   std::int32_t pair, later_pair;  // of the first V/2 pairs, and of the others
 };
 
 template <typename V>
 HIPROPE_DEVICE UnitPlace place_unit(const KernelParams& p, std::int32_t unit) {
   constexpr std::int32_t n = V::elements;
-  UnitPlace at{};
-  at.pair = unit * n;
-  at.later_pair = at.pair + n / 2;
+  std::int32_t pair = unit * n, later_pair = pair + n / 2;
+  std::int32_t first = p.rotary_offset, second = 0;  // elements
   if constexpr (V::layout == Layout::half_split) {
     const auto block = static_cast<std::int32_t>(divide(static_cast<std::uint32_t>(unit), p.by_half_block_units));
-    at.first_in = p.rotary_offset + unit * n + block * p.half_block;
-    at.second_in = at.first_in + p.half_block;
+    first += unit * n + block * p.half_block;
+    second = first + p.half_block;
   } else if constexpr (V::layout == Layout::interleaved && n > 1) {
     // The two vectors lie R/2 apart, so that neighbouring threads access neighbouring vectors.
-    at.first_in = p.rotary_offset + unit * n;
-    at.second_in = at.first_in + p.pairs;
-    at.pair = unit * (n / 2);
-    at.later_pair = at.pair + p.pairs / 2;
+    first += unit * n;
+    second = first + p.pairs;
+    pair = unit * (n / 2);
+    later_pair = pair + p.pairs / 2;
   } else {
-    at.first_in = p.rotary_offset + 2 * unit * n;
-    at.second_in = at.first_in + n;
+    first += 2 * unit * n;
+    second = first + n;
   }
-  at.first_out = at.first_in;
-  at.second_out = at.second_in;
-  if constexpr (V::layout == Layout::interleaved_to_half_split) {
-    at.first_out = p.rotary_offset + unit * n;
-    at.second_out = at.first_out + p.pairs;
-  }
-  return at;
+  constexpr bool deals = V::layout == Layout::interleaved_to_half_split;
+  const std::int32_t first_out = deals ? p.rotary_offset + unit * n : first;
+  const std::int32_t second_out = deals ? first_out + p.pairs : second;
+  const auto bytes = [](std::int32_t element) {
+    return static_cast<std::uint32_t>(element) * static_cast<std::uint32_t>(V::Element::bytes);
+  };
+  return {bytes(first), bytes(second), bytes(first_out), bytes(second_out), pair, later_pair};
 }
 
 // A token of a call. Threads of a launch differ in 32 bits of it, which keeps their address arithmetic short.
@@ -69,31 +63,17 @@ struct Token {
   HIPROPE_DEVICE std::int64_t index() const { return chunk_first + in_chunk; }
 };
 
-// Element 0 of one head of one token; strides are not negative.
-HIPROPE_DEVICE std::int64_t row_offset(Token token, std::uint32_t head, std::int64_t token_stride,
-                                       std::int64_t head_stride) {
+// Element 0 of a head of a token, in Q's heads or in K's behind them.
+template <typename V, int tensors>
+HIPROPE_DEVICE char* find_head(const KernelParams& p, const Heads& q, const Heads& k, Token token, std::int32_t head) {
+  const bool of_k = tensors == 2 && head >= p.q_heads;
+  const std::int64_t token_stride = of_k ? k.token_stride : q.token_stride;
+  const std::int64_t head_stride = of_k ? k.head_stride : q.head_stride;
+  const auto head_of_tensor = static_cast<std::uint32_t>(of_k ? head - p.q_heads : head);
   const std::uint64_t in_chunk = std::uint64_t{token.in_chunk} * static_cast<std::uint64_t>(token_stride) +
-                                 std::uint64_t{head} * static_cast<std::uint64_t>(head_stride);
-  return token.chunk_first * token_stride + static_cast<std::int64_t>(in_chunk);
-}
-
-// Where a head of a token is read and where it is written.
-template <typename V, int tensors>
-HIPROPE_DEVICE const char* find_input(const KernelParams& p, Token token, std::int32_t head) {
-  const bool of_k = tensors == 2 && head >= p.q_heads;
-  const std::int64_t element =
-      row_offset(token, static_cast<std::uint32_t>(of_k ? head - p.q_heads : head),
-                 of_k ? p.k.in_token_stride : p.q.in_token_stride, of_k ? p.k.in_head_stride : p.q.in_head_stride);
-  return static_cast<const char*>(of_k ? p.k.in : p.q.in) + element * V::Element::bytes;
-}
-
-template <typename V, int tensors>
-HIPROPE_DEVICE char* find_output(const KernelParams& p, Token token, std::int32_t head) {
-  const bool of_k = tensors == 2 && head >= p.q_heads;
-  const std::int64_t element =
-      row_offset(token, static_cast<std::uint32_t>(of_k ? head - p.q_heads : head),
-                 of_k ? p.k.out_token_stride : p.q.out_token_stride, of_k ? p.k.out_head_stride : p.q.out_head_stride);
-  return static_cast<char*>(of_k ? p.k.out : p.q.out) + element * V::Element::bytes;
+                                 std::uint64_t{head_of_tensor} * static_cast<std::uint64_t>(head_stride);
+  const std::int64_t element = token.chunk_first * token_stride + static_cast<std::int64_t>(in_chunk);
+  return static_cast<char*>(of_k ? k.data : q.data) + element * V::Element::bytes;
 }
 
 // A token's position on one axis.
@@ -137,31 +117,39 @@ HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, Token toke
   return rows;
 }
 
-// cos and sin of `count` consecutive pairs, as cos, sin, cos, sin, ...; `pair` is a multiple of `count`. A tile of the
-// table has at least as many entries as one call reads, which therefore lie evenly apart.
+// Where entries of a table row lie, in floats from its start: that of a pair, and by how much each next one is further.
+// A tile of the table has at least as many entries as one call of load_angles reads, so they lie evenly apart.
+struct Entries {
+  std::uint32_t first, apart;
+};
+
+HIPROPE_DEVICE Entries find_entries(const KernelParams& p, std::int32_t pair) {
+  return {2 * static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift)),
+          2 * static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift))};
+}
+
+// cos and sin of `count` consecutive pairs, as cos, sin, cos, sin, ...; `pair` is a multiple of `count`.
 template <int count>
 HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<1>& rows, std::int32_t pair, float* cos_sin) {
   constexpr int step = count == 1 ? 1 : 2;  // pairs of one access: 8 bytes, or an entry's 16
-  const auto first = static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift));
-  const auto apart = static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift));
+  const Entries entries = find_entries(p, pair);
   HIPROPE_UNROLL
   for (std::uint32_t i = 0; i < count; i += step) {
-    load_constant_floats<8 * step>(table_row(p, rows.row[0]) + 2 * (first + i / 2 * apart), cos_sin + 2 * i);
+    load_constant_floats<8 * step>(table_row(p, rows.row[0]) + entries.first + i / 2 * entries.apart, cos_sin + 2 * i);
   }
 }
 
 template <int count>
 HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<4>& rows, std::int32_t pair, float* cos_sin) {
   const std::uint32_t axes = load_bytes<count>(p.axis + pair);
-  const auto first = static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift));
-  const auto apart = static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift));
+  const Entries entries = find_entries(p, pair);
   HIPROPE_UNROLL
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t axis = axes >> (8 * i);
     const std::uint32_t even = (axis & 2U) != 0 ? rows.row[2] : rows.row[0];
     const std::uint32_t odd = (axis & 2U) != 0 ? rows.row[3] : rows.row[1];
     const float* const row = table_row(p, (axis & 1U) != 0 ? odd : even);
-    load_constant_floats<8>(row + 2 * (first + i / 2 * apart + i % 2), cos_sin + 2 * i);
+    load_constant_floats<8>(row + entries.first + i / 2 * entries.apart + i % 2 * 2, cos_sin + 2 * i);
   }
 }
 
@@ -234,93 +222,139 @@ HIPROPE_DEVICE void rotate_unit(const float* cos_sin, float sin_sign, std::uint3
   encode_elements<Element, n, deal ? 2 : 1>(value + (deal ? 1 : n), second);
 }
 
-// One item: a unit of a head group of a token. Heads beyond the last repeat the last and are not stored.
+// Counts a token whose position is outside the table; its elements stay as they are, or are copied.
 template <typename V, int tensors>
-HIPROPE_DEVICE void run_item(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit) {
+HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit,
+                                 const UnitPlace& at, char* const* in, const std::uint32_t (*first)[V::words],
+                                 const std::uint32_t (*second)[V::words]) {
   constexpr int heads = V::heads_per_thread;
-  constexpr std::uint32_t element_bytes = V::Element::bytes;
+  if (unit == 0 && group == 0) {
+    atomic_add(p.refused, 1);
+    atomic_min(p.refused + 1, static_cast<std::uint64_t>(token.index()));
+  }
+  HIPROPE_UNROLL
+  for (int i = 0; i < heads; ++i) {
+    if (group * heads + i >= p.heads) break;
+    char* const out = find_head<V, tensors>(p, p.q.out, p.k.out, token, group * heads + i);
+    if (out == in[i]) continue;  // of Q and K, one may be in place
+    store<V::bytes>(out + at.first_in, first[i]);
+    store<V::bytes>(out + at.second_in, second[i]);
+  }
+}
+
+// One unit of a head group that turns. Heads beyond the last repeat the last and are not stored.
+template <typename V, int tensors>
+HIPROPE_DEVICE void rotate_heads(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit) {
+  constexpr int heads = V::heads_per_thread;
   const std::int32_t first_head = group * heads;
   const std::int32_t last = p.heads - first_head - 1;
-
-  if (unit >= p.rotate_units) {
-    // Pass-through elements lie before rotary_offset and behind the rotary part.
-    std::int32_t element = (unit - p.rotate_units) * V::elements;
-    if (element >= p.rotary_offset) element += p.rotary_dim;
-    wait_for_launch_before();
-    HIPROPE_UNROLL
-    for (int i = 0; i < heads; ++i) {
-      if (i > last) break;
-      const char* const in_head = find_input<V, tensors>(p, token, first_head + i);
-      char* const out_head = find_output<V, tensors>(p, token, first_head + i);
-      if (out_head == in_head) continue;  // of Q and K, one may be in place
-      std::uint32_t words[V::words];
-      load<V::bytes>(in_head + static_cast<std::uint32_t>(element) * element_bytes, words);
-      store<V::bytes>(out_head + static_cast<std::uint32_t>(element) * element_bytes, words);
-    }
-    return;
-  }
-
   const UnitPlace at = place_unit<V>(p, unit);
   float cos_sin[2 * V::elements];
+  // Positions rarely change between launches: with those seen now the table is read during the wait. Large launches
+  // with several axes are faster without (H200, 16384 tokens: 6 %), as they need fewer registers.
+  constexpr bool speculates = kOverlapsLaunches && (V::axes == 1 || heads < 4);
   TableRows<V::axes> guess{};
   bool guessed = false;
-  if constexpr (kOverlapsLaunches) {
-    // Positions rarely change between launches: with those seen now the table is read during the wait.
+  if constexpr (speculates) {
     guess = find_table_rows<V::axes>(p, token);
     guessed = guess.in_table;
     if (guessed) load_unit_angles<V>(p, guess, at, cos_sin);
   }
   wait_for_launch_before();
 
-  // The tensor is asked for first: the wait for it covers the chain from position to table row.
-  const char* in[heads];
+  // The table waits for the position, so the position is asked for before the tensor; behind it where it only confirms
+  // a guess that was read long ago (H200, 1 to 64 tokens: 5 % faster so, 16384: 1 % slower).
+  constexpr bool position_first = !speculates || heads == 4;
+  TableRows<V::axes> rows{};
+  if constexpr (position_first) rows = find_table_rows<V::axes>(p, token);
+  char* in[heads];
   std::uint32_t first[heads][V::words];
   std::uint32_t second[heads][V::words];
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
-    in[i] = find_input<V, tensors>(p, token, first_head + (i < last ? i : last));
-    load<V::bytes>(in[i] + static_cast<std::uint32_t>(at.first_in) * element_bytes, first[i]);
-    load<V::bytes>(in[i] + static_cast<std::uint32_t>(at.second_in) * element_bytes, second[i]);
+    in[i] = find_head<V, tensors>(p, p.q.in, p.k.in, token, first_head + (i < last ? i : last));
+    load<V::bytes>(in[i] + at.first_in, first[i]);
+    load<V::bytes>(in[i] + at.second_in, second[i]);
   }
-  const TableRows<V::axes> rows = find_table_rows<V::axes>(p, token);
+  if constexpr (!position_first) rows = find_table_rows<V::axes>(p, token);
   if (!rows.in_table) {
-    if (unit == 0 && group == 0) {
-      atomic_add(p.refused, 1);
-      atomic_min(p.refused + 1, static_cast<std::uint64_t>(token.index()));
-    }
-    HIPROPE_UNROLL
-    for (int i = 0; i < heads; ++i) {
-      if (i > last) break;
-      char* out = find_output<V, tensors>(p, token, first_head + i);
-      if (out == in[i]) continue;
-      store<V::bytes>(out + static_cast<std::uint32_t>(at.first_in) * element_bytes, first[i]);
-      store<V::bytes>(out + static_cast<std::uint32_t>(at.second_in) * element_bytes, second[i]);
-    }
+    refuse_token<V, tensors>(p, token, group, unit, at, in, first, second);
     return;
   }
   if (!guessed || !same_rows(rows, guess)) load_unit_angles<V>(p, rows, at, cos_sin);
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
     if (i > last) break;
-    char* out = p.in_place != 0 ? const_cast<char*>(in[i]) : find_output<V, tensors>(p, token, first_head + i);
+    char* const out = p.in_place != 0 ? in[i] : find_head<V, tensors>(p, p.q.out, p.k.out, token, first_head + i);
     rotate_unit<V>(cos_sin, p.sin_sign, first[i], second[i]);
-    store<V::bytes>(out + static_cast<std::uint32_t>(at.first_out) * element_bytes, first[i]);
-    store<V::bytes>(out + static_cast<std::uint32_t>(at.second_out) * element_bytes, second[i]);
+    store<V::bytes>(out + at.first_out, first[i]);
+    store<V::bytes>(out + at.second_out, second[i]);
   }
+}
+
+// One unit of a head group's pass-through elements, which lie before rotary_offset and behind the rotary part.
+template <typename V, int tensors, int bytes>
+HIPROPE_DEVICE void copy_heads(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit) {
+  constexpr int heads = V::heads_per_thread;
+  const std::int32_t first_head = group * heads;
+  const std::int32_t last = p.heads - first_head - 1;
+  std::int32_t element = unit * (bytes / V::Element::bytes);
+  if (element >= p.rotary_offset) element += p.rotary_dim;
+  const std::uint32_t place = static_cast<std::uint32_t>(element) * static_cast<std::uint32_t>(V::Element::bytes);
+  wait_for_launch_before();
+  char* in[heads];
+  std::uint32_t words[heads][bytes < 4 ? 1 : bytes / 4];
+  HIPROPE_UNROLL
+  for (int i = 0; i < heads; ++i) {
+    in[i] = find_head<V, tensors>(p, p.q.in, p.k.in, token, first_head + (i < last ? i : last));
+    load<bytes>(in[i] + place, words[i]);
+  }
+  HIPROPE_UNROLL
+  for (int i = 0; i < heads; ++i) {
+    if (i > last) break;
+    char* const out = find_head<V, tensors>(p, p.q.out, p.k.out, token, first_head + i);
+    if (out != in[i]) store<bytes>(out + place, words[i]);  // of Q and K, one may be in place
+  }
+}
+
+// An item's place in the order that KernelParams describes.
+struct Work {
+  std::uint32_t row, unit;
+  bool copies;
+};
+
+HIPROPE_DEVICE Work find_work(const KernelParams& p, std::uint32_t item) {
+  const auto rotate_units = static_cast<std::uint32_t>(p.rotate_units);
+  const auto copy_units = static_cast<std::uint32_t>(p.copy_units);
+  if (copy_units == 0) {
+    const std::uint32_t row = divide(item, p.by_rotate_units);
+    return {row, item - row * rotate_units, false};
+  }
+  const std::uint32_t tile = divide(item, p.by_tile_items);
+  const std::uint32_t in_tile = item - tile * kTileRows * (rotate_units + copy_units);
+  const bool copies = in_tile >= kTileRows * rotate_units;
+  const std::uint32_t in_kind = copies ? in_tile - kTileRows * rotate_units : in_tile;
+  const std::uint32_t row_in_tile = divide(in_kind, copies ? p.by_copy_units : p.by_rotate_units);
+  return {tile * kTileRows + row_in_tile, in_kind - row_in_tile * (copies ? copy_units : rotate_units), copies};
 }
 
 // Thread `thread` of block `block` of chunk `chunk`; nearly every launch has one chunk.
 template <typename V, int tensors>
 HIPROPE_DEVICE void run_thread(const KernelParams& p, std::uint32_t block, std::uint32_t chunk, std::uint32_t thread) {
   let_next_launch_begin();
-  const std::uint32_t item = block * static_cast<std::uint32_t>(p.block_threads) + thread;
-  const std::uint32_t row = divide(item, p.by_units);
-  const std::uint32_t token_in_chunk = divide(row, p.by_head_groups);
-  const std::uint32_t unit = item - row * static_cast<std::uint32_t>(p.units);
-  const std::uint32_t group = row - token_in_chunk * static_cast<std::uint32_t>(p.head_groups);
+  const Work work = find_work(p, block * static_cast<std::uint32_t>(p.block_threads) + thread);
+  const std::uint32_t token_in_chunk = divide(work.row, p.by_head_groups);
   const Token token{chunk * p.chunk_tokens, token_in_chunk};
   if (token_in_chunk >= p.chunk_tokens || token.index() >= p.tokens) return;
-  run_item<V, tensors>(p, token, static_cast<std::int32_t>(group), static_cast<std::int32_t>(unit));
+  const auto group = static_cast<std::int32_t>(work.row - token_in_chunk * static_cast<std::uint32_t>(p.head_groups));
+  const auto unit = static_cast<std::int32_t>(work.unit);
+  if (!work.copies) {
+    rotate_heads<V, tensors>(p, token, group, unit);
+  } else if (V::bytes == 16 || p.copy_bytes == 16) {
+    copy_heads<V, tensors, 16>(p, token, group, unit);
+  } else {
+    copy_heads<V, tensors, V::bytes>(p, token, group, unit);
+  }
 }
 
 }  // namespace hiprope

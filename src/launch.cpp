@@ -29,12 +29,9 @@ constexpr std::int64_t kMaxChunks = 65535;
 // Items of one chunk: with the last block's surplus threads an item's index stays below 2^31.
 constexpr std::int64_t kMaxItems = (std::int64_t{1} << 31) - 1024;
 
-// The widest access that every row start and every part of a head is aligned to.
-std::int64_t access_bytes(const hiprope_rope& rope, const CheckedCall& call) {
-  const hiprope_config& config = rope.config;
-  const std::int32_t half_block = rope.block_in == 2 ? config.rotary_dim / 2 : rope.block_in / 2;
-  std::int64_t elements = config.rotary_offset | half_block;
-  if (!call.in_place) elements |= config.head_dim - config.rotary_offset - config.rotary_dim;
+// The widest access that every address and every number of elements in the bits of `elements` is aligned to, as well as
+// the start of every head.
+std::int64_t access_bytes(const CheckedCall& call, std::int64_t elements) {
   std::uint64_t addresses = 0;
   for (int i = 0; i < call.tensors; ++i) {
     for (const hiprope_tensor* view : {&call.in[i], &call.out[i]}) {
@@ -54,16 +51,10 @@ int log2_of(std::int64_t power_of_two) {
 }
 
 TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) {
-  return {in.data, out.data, in.token_stride, in.head_stride, out.token_stride, out.head_stride};
+  return {{in.data, in.token_stride, in.head_stride}, {out.data, out.token_stride, out.head_stride}};
 }
 
 }  // namespace
-
-Divisor make_divisor(std::uint32_t divisor) {
-  const auto log = static_cast<std::uint32_t>(std::bit_width(divisor - 1));
-  const std::uint64_t power = std::uint64_t{1} << (31 + log);
-  return {static_cast<std::uint32_t>((power + divisor - 1) / divisor), 31 + log};
-}
 
 VariantIndex index_variants(Layout layout, int axes) {
   VariantIndex variants = {};
@@ -83,11 +74,17 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   const hiprope_tensor& q = call.in[0];
   const std::int64_t k_heads = call.tensors == 2 ? call.in[1].heads : 0;
   const std::int64_t heads = q.heads + k_heads;
-  const std::int64_t bytes = access_bytes(rope, call);
-  const std::int64_t vector = bytes / element_bytes(q.data_type);
+  const std::int64_t size = element_bytes(q.data_type);
   const std::int32_t pairs = config.rotary_dim / 2;
+  const std::int64_t passed = call.in_place ? 0 : config.head_dim - config.rotary_dim;
+  // Pass-through elements begin and end where the rotary part does, and at the head's ends.
+  const std::int64_t passed_parts = passed == 0 ? 0 : config.rotary_offset | config.rotary_dim | config.head_dim;
+  const std::int32_t half_block = rope.layout == Layout::half_split ? rope.block_in / 2 : pairs;
+  const std::int64_t bytes = access_bytes(call, config.rotary_offset | half_block | passed_parts);
+  const std::int64_t copy_bytes = access_bytes(call, passed_parts) == kMaxAccessBytes ? kMaxAccessBytes : bytes;
+  const std::int64_t vector = bytes / size;
   const std::int64_t rotate_units = pairs / vector;
-  const std::int64_t copy_units = call.in_place ? 0 : (config.head_dim - config.rotary_dim) / vector;
+  const std::int64_t copy_units = passed * size / copy_bytes;
   const std::int64_t units = rotate_units + copy_units;
 
   const Tuning tuning = choose_tuning(rope, bytes, q.tokens * heads * units);
@@ -95,21 +92,24 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   const std::int32_t heads_per_thread = kVariants[plan.variant].heads_per_thread;
   const std::int64_t head_groups = (heads + heads_per_thread - 1) / heads_per_thread;
   const std::int64_t items_per_token = head_groups * units;
-  if (items_per_token > kMaxItems) {
+  const std::int64_t tile_items = kTileRows * units;
+  if (items_per_token > kMaxItems - tile_items) {
     return fail(hiprope_error_too_large, heads, " heads of head_dim ", config.head_dim, " give ", items_per_token,
-                " work items a token, more than ", kMaxItems);
+                " work items a token, more than ", kMaxItems - tile_items);
   }
-  const std::int64_t chunk_tokens = std::min(q.tokens, kMaxItems / items_per_token);
+  const std::int64_t chunk_tokens = std::min(q.tokens, (kMaxItems - tile_items) / items_per_token);
   const std::int64_t chunks = (q.tokens + chunk_tokens - 1) / chunk_tokens;
   if (chunks > kMaxChunks) {
     return fail(hiprope_error_too_large, q.tokens, " tokens of ", items_per_token,
                 " work items each exceed one launch");
   }
+  const std::int64_t rows = chunk_tokens * head_groups;
+  const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  const std::int64_t items = copy_units == 0 ? rows * rotate_units : tiles * tile_items;
   const std::int64_t block = tuning.block_threads;
 
-  plan.blocks = static_cast<std::uint32_t>((chunk_tokens * items_per_token + block - 1) / block);
+  plan.blocks = static_cast<std::uint32_t>((items + block - 1) / block);
   plan.chunks = static_cast<std::uint32_t>(chunks);
-  const std::int32_t half_block = rope.layout == Layout::half_split ? rope.block_in / 2 : pairs;
   plan.params = {
       .q = tensor_params(q, call.out[0]),
       .k = call.tensors == 2 ? tensor_params(call.in[1], call.out[1]) : TensorParams{},
@@ -127,8 +127,9 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
       .q_heads = static_cast<std::int32_t>(q.heads),
       .heads = static_cast<std::int32_t>(heads),
       .head_groups = static_cast<std::int32_t>(head_groups),
-      .units = static_cast<std::int32_t>(units),
       .rotate_units = static_cast<std::int32_t>(rotate_units),
+      .copy_units = static_cast<std::int32_t>(copy_units),
+      .copy_bytes = static_cast<std::int32_t>(copy_bytes),
       .pairs = pairs,
       .tile_shift = rope.tile_shift,
       .half_block = half_block,
@@ -137,7 +138,9 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
       .block_threads = static_cast<std::int32_t>(block),
       .in_place = call.in_place ? 1 : 0,
       .sin_sign = call.direction == hiprope_inverse ? -1.0F : 1.0F,
-      .by_units = make_divisor(static_cast<std::uint32_t>(units)),
+      .by_rotate_units = make_divisor(static_cast<std::uint32_t>(rotate_units)),
+      .by_copy_units = make_divisor(static_cast<std::uint32_t>(std::max<std::int64_t>(copy_units, 1))),
+      .by_tile_items = make_divisor(static_cast<std::uint32_t>(tile_items)),
       .by_head_groups = make_divisor(static_cast<std::uint32_t>(head_groups)),
       .by_half_block_units = make_divisor(static_cast<std::uint32_t>(half_block / vector)),
   };

@@ -38,9 +38,6 @@ struct LaunchPlan {
   KernelParams params;
 };
 
-// n / divisor by multiplication, for n < 2^31.
-Divisor make_divisor(std::uint32_t divisor);
-
 // Fills all of the plan but the device pointers of the Rope's tables. hiprope_error_too_large when one token has too
 // many heads for a launch.
 [[nodiscard]] hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, LaunchPlan& plan);

@@ -15,7 +15,7 @@ namespace hiprope::internal {
 // they give every compute unit eight waves of one head a thread (units * 4 SIMDs * 2 waves * wave size) before threads
 // take two heads, and one wave a block so that few tokens spread over many units.
 const TuningRow kTuning[] = {
-    {"sm_", 16, 131072, 1, 128},  {"sm_", 16, 196608, 2, 128}, {"sm_", 16, 0, 4, 64}, {"sm_", 0, 131072, 1, 128},
+    {"sm_", 16, 131072, 1, 128},  {"sm_", 16, 196608, 2, 128}, {"sm_", 16, 0, 4, 64}, {"sm_", 0, 262144, 1, 128},
     {"sm_", 0, 0, 2, 128},        {"gfx90a", 0, 53248, 1, 64},  // MI250: 104 compute units a die, wave64
     {"gfx942", 0, 155648, 1, 64},                               // MI300X: 304
     {"gfx950", 0, 131072, 1, 64},                               // MI355X: 256

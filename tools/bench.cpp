@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <ctime>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include "tools/bench_report.h"
 #include "tools/bench_run.h"
 #include "tools/commands.h"
+#include "tools/device_option.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
 
@@ -38,21 +38,6 @@ struct Arguments {
   std::vector<CLI::Option*> free_options;
 };
 
-Device choose_device(const std::string& asked) {
-  std::int32_t count = 0;
-  if (hiprope_device_count(&count) != hiprope_ok) refuse("cannot count the GPUs: {}", hiprope_last_error());
-  if (asked == "cpu" || (asked == "auto" && count == 0)) return Device::cpu();
-  std::int32_t ordinal = 0;
-  if (asked.starts_with("gpu:")) {
-    const auto [stop, error] = std::from_chars(asked.data() + 4, asked.data() + asked.size(), ordinal);
-    if (error != std::errc() || *stop != '\0') refuse("--device {}: write gpu:N with N from 0", asked);
-  } else if (asked != "auto" && asked != "gpu") {
-    refuse("--device {}: write auto, cpu, gpu or gpu:N", asked);
-  }
-  if (ordinal < 0 || ordinal >= count) refuse("--device {}: {} GPUs are visible", asked, count);
-  return Device::gpu(ordinal);
-}
-
 std::vector<DataType> choose_types(const std::string& asked) {
   if (asked == "all") return {DataType::f32, DataType::f16, DataType::bf16};
   for (const DataType type : {DataType::f32, DataType::f16, DataType::bf16}) {
@@ -61,12 +46,20 @@ std::vector<DataType> choose_types(const std::string& asked) {
   refuse("--dtype {}: write f32, f16, bf16 or all", asked);
 }
 
-// Pairs split over the axes as evenly as they go.
+BenchPositions choose_positions(const std::string& asked) {
+  if (asked == "sequential") return BenchPositions::sequential;
+  return asked == "text" ? BenchPositions::text : BenchPositions::random;
+}
+
+// Sections in the proportion of Qwen2-VL's 16, 24 and 24 pairs for three axes; even ones otherwise.
 void set_axes(RopeConfig& config, std::int32_t axes) {
   config.axes = axes;
   const std::int32_t pairs = (config.rotary_dim > 0 ? config.rotary_dim : config.head_dim - config.rotary_offset) / 2;
+  std::int32_t left = pairs;
   for (std::int32_t axis = 0; axis < axes; ++axis) {
-    config.sections[static_cast<std::size_t>(axis)] = pairs / axes + (axis < pairs % axes ? 1 : 0);
+    const std::int32_t section = axes == 3 && axis == 0 ? pairs / 4 : left / (axes - axis);
+    config.sections[static_cast<std::size_t>(axis)] = section;
+    left -= section;
   }
 }
 
@@ -105,7 +98,7 @@ BenchOptions bench_options(const Arguments& arguments) {
   if (arguments.both || arguments.hot) options.cold.push_back(false);
   options.out_of_place = arguments.out_of_place;
   options.inverse = arguments.inverse;
-  options.random_positions = arguments.positions == "random";
+  options.positions = choose_positions(arguments.positions);
   options.check = !arguments.no_check;
   options.rounds = arguments.rounds;
   options.cache_bytes = static_cast<std::size_t>(arguments.cache_mib) << 20;
@@ -241,9 +234,11 @@ void add_bench(CLI::App& app) {
   command->add_option("--axes", arguments->axes, "Positions a token has (M-RoPE).")
       ->capture_default_str()
       ->check(CLI::Range(1, 4));
-  command->add_option("--positions", arguments->positions, "random or sequential.")
+  command
+      ->add_option("--positions", arguments->positions,
+                   "random; text, random but the same on every axis; or sequential.")
       ->capture_default_str()
-      ->check(CLI::IsMember({"random", "sequential"}));
+      ->check(CLI::IsMember({"random", "text", "sequential"}));
   command->add_flag("--inverse", arguments->inverse, "Rotate backwards.");
   command->add_flag("--out-of-place", arguments->out_of_place, "Write to other tensors.");
   command->add_flag("--cold", arguments->cold, "Buffers that no cache holds; the default.");

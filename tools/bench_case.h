@@ -20,6 +20,12 @@ struct BenchShape {
 
 const std::vector<BenchShape>& bench_shapes();
 
+enum class BenchPositions {
+  random,      // each token's, on each axis its own
+  text,        // each token's random, the same on every axis, as M-RoPE has them for text
+  sequential,  // from 0, computed by the kernel
+};
+
 struct BenchCase {
   BenchShape shape;
   DataType type = DataType::bf16;
@@ -27,7 +33,7 @@ struct BenchCase {
   bool out_of_place = false;
   Direction direction = Direction::forward;
   bool cold = true;
-  bool random_positions = true;
+  BenchPositions positions = BenchPositions::random;
 
   std::int64_t element_bytes() const { return type == DataType::f32 ? 4 : 2; }
   // Elements of a head that a call reads and writes.

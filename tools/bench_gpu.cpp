@@ -100,13 +100,6 @@ const unsigned char* find_object(const char* architecture) {
   refuse("no touch kernel for {} is embedded; configure with -DGPU_TARGETS={}", architecture, architecture);
 }
 
-// See Divisor.
-Divisor divisor(std::uint32_t value) {
-  std::uint32_t log = 0;
-  while ((std::uint64_t{1} << log) < value) ++log;
-  return {static_cast<std::uint32_t>(((std::uint64_t{1} << (31 + log)) + value - 1) / value), 31 + log};
-}
-
 // Runs that touch are joined, so that a dense tensor is one run.
 TouchTensor touch_tensor(const TensorView& in, const TensorView& out, std::int64_t first, std::int64_t elements,
                          std::int64_t element_bytes, std::int64_t access_bytes) {
@@ -123,8 +116,8 @@ TouchTensor touch_tensor(const TensorView& in, const TensorView& out, std::int64
   }
   tensor.units = static_cast<std::uint32_t>(run / access_bytes);
   tensor.heads = static_cast<std::uint32_t>(std::max<std::int64_t>(heads, 1));
-  tensor.by_units = divisor(tensor.units);
-  tensor.by_heads = divisor(tensor.heads);
+  tensor.by_units = make_divisor(tensor.units);
+  tensor.by_heads = make_divisor(tensor.heads);
   return tensor;
 }
 

@@ -114,7 +114,7 @@ BenchRunner::BenchRunner(const BenchOptions& options)
       for (const std::int64_t tokens : options.tokens) {
         for (const bool cold : options.cold) {
           cases_.push_back({shape, type, tokens, options.out_of_place,
-                            options.inverse ? Direction::inverse : Direction::forward, cold, options.random_positions});
+                            options.inverse ? Direction::inverse : Direction::forward, cold, options.positions});
         }
       }
     }
@@ -158,7 +158,7 @@ void BenchRunner::use_shape(const BenchShape& shape, const std::string& tuning) 
     ropes_.emplace(tuning, Rope(shape.config, options_.device, Fallback::forbid));
   }
   rope_ = &ropes_.at(tuning);
-  if (!*rope_ && tuning.empty()) {
+  if (!*rope_) {
     refuse("{}: {} ({})", shape.name, rope_->created().message(), rope_->created().name());
   }
 }
@@ -178,11 +178,20 @@ void BenchRunner::use_type(DataType type) {
 }
 
 void BenchRunner::upload_positions(const Plan& plan) {
-  if (!plan.bench_case.random_positions) return;
+  const BenchPositions kind = plan.bench_case.positions;
+  if (kind == BenchPositions::sequential) return;
   const RopeConfig& config = plan.bench_case.shape.config;
   positions_.resize(static_cast<std::size_t>(plan.set_count * config.axes * plan.bench_case.tokens));
   std::uniform_int_distribution<std::int64_t> position(0, config.max_positions - 1);
-  std::ranges::generate(positions_, [&] { return position(random_); });
+  const std::int64_t tokens = plan.bench_case.tokens;
+  std::int64_t row = 0;  // of one set's one axis
+  for (auto first = positions_.begin(); first != positions_.end(); first += tokens, ++row) {
+    const bool repeats = kind == BenchPositions::text && row % config.axes != 0;
+    if (repeats)
+      std::copy_n(first - tokens, tokens, first);
+    else
+      std::generate_n(first, tokens, [&] { return position(random_); });
+  }
   position_buffer_->upload(std::as_bytes(std::span(positions_)));
 }
 
@@ -190,7 +199,8 @@ Result BenchRunner::call(const Plan& plan, std::int64_t set) const {
   const BenchCase& bench_case = plan.bench_case;
   const std::int32_t axes = bench_case.shape.config.axes;
   const std::int64_t* ids = static_cast<const std::int64_t*>(position_buffer_->data()) + set * axes * bench_case.tokens;
-  const Positions positions = bench_case.random_positions ? Positions(ids, axes) : Positions::from(0);
+  const Positions positions =
+      bench_case.positions == BenchPositions::sequential ? Positions::from(0) : Positions(ids, axes);
   const TensorView q = plan.sets.q(set), k = plan.sets.k(set);
   const TensorView q_out = plan.sets.q_out(set), k_out = plan.sets.k_out(set);
   const Apply apply{&q_out, plan.sets.has_k() ? &k_out : nullptr, bench_case.direction};
@@ -245,9 +255,9 @@ void BenchRunner::check(const Plan& plan) {
       host_in[i].data = bench_case.out_of_place ? before[i].data() : host_out[i].data;
     }
     const std::int32_t axes = shape.config.axes;
-    const Positions positions = bench_case.random_positions
-                                    ? Positions(positions_.data() + range.first, axes, bench_case.tokens)
-                                    : Positions::from(range.first);
+    const Positions positions = bench_case.positions == BenchPositions::sequential
+                                    ? Positions::from(range.first)
+                                    : Positions(positions_.data() + range.first, axes, bench_case.tokens);
     const Apply apply{&host_out[0], plan.sets.has_k() ? &host_out[1] : nullptr, bench_case.direction};
     require(plan.sets.has_k() ? apply_position_embeddings_cpu(reference_, host_in[0], host_in[1], positions, apply)
                               : apply_rope_cpu(reference_, host_in[0], positions, apply),
@@ -358,7 +368,6 @@ SweepResult BenchRunner::sweep(const BenchCase& bench_case) {
     for (const int block : kSweptBlocks) {
       const Choice choice{heads, block};
       use_shape(bench_case.shape, choice.name());
-      if (!*rope_) continue;
       if (options_.check) check(chosen);
       result.choices.emplace_back(choice, time_rope(chosen));
     }

@@ -19,7 +19,8 @@ struct BenchOptions {
   std::vector<DataType> types{DataType::bf16};
   std::vector<std::int64_t> tokens;
   std::vector<bool> cold;  // which of the two, in order
-  bool out_of_place = false, inverse = false, random_positions = true, check = true;
+  bool out_of_place = false, inverse = false, check = true;
+  BenchPositions positions = BenchPositions::random;
   int rounds = 21;
   std::size_t cache_bytes = 0;
   std::uint64_t seed = 1;

@@ -1,7 +1,7 @@
 // Device buffers, streams and graphs over the GPU runtime of the build's platform; on platform "none" only the CPU.
 #include "tools/gpu_memory.h"
 
-#include <cstring>
+#include <algorithm>
 #include <new>
 
 #include "hiprope/hiprope.hpp"
@@ -75,7 +75,7 @@ DeviceBuffer::~DeviceBuffer() {
 void DeviceBuffer::upload(std::span<const std::byte> source, std::size_t offset) {
   std::byte* const destination = static_cast<std::byte*>(data_) + offset;
   if (device_ < 0) {
-    std::memcpy(destination, source.data(), source.size());
+    std::ranges::copy(source, destination);
   } else {
     copy_to_device(destination, source.data(), source.size());
   }
@@ -84,7 +84,7 @@ void DeviceBuffer::upload(std::span<const std::byte> source, std::size_t offset)
 void DeviceBuffer::download(std::span<std::byte> destination, std::size_t offset) const {
   const std::byte* const source = static_cast<const std::byte*>(data_) + offset;
   if (device_ < 0) {
-    std::memcpy(destination.data(), source, destination.size());
+    std::copy_n(source, destination.size(), destination.data());
   } else {
     copy_from_device(destination.data(), source, destination.size());
   }

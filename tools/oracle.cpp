@@ -118,7 +118,7 @@ double NumberFormat::value(std::uint32_t bits) const {
   if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias() - mantissa_bits);
   constexpr int kDoubleBias = 1023;
   constexpr int kDoubleMantissaBits = 52;
-  const auto wide_exponent = static_cast<std::uint64_t>(static_cast<int>(exponent) - bias() + kDoubleBias);
+  const auto wide_exponent = std::uint64_t{exponent} + static_cast<std::uint64_t>(kDoubleBias - bias());
   const std::uint64_t wide_mantissa = std::uint64_t{mantissa} << (kDoubleMantissaBits - mantissa_bits);
   return sign * std::bit_cast<double>((wide_exponent << kDoubleMantissaBits) | wide_mantissa);
 }

@@ -7,10 +7,6 @@
 
 namespace hiprope::tools {
 
-HIPROPE_DEVICE std::uint32_t divide(std::uint32_t n, Divisor d) {
-  return static_cast<std::uint32_t>((static_cast<std::uint64_t>(n) * d.multiplier) >> d.shift);
-}
-
 // Bytes from the start of either tensor to an item's access.
 HIPROPE_DEVICE std::int64_t offset_of(const TouchTensor& tensor, std::uint32_t item, int bytes) {
   const std::uint32_t run = divide(item, tensor.by_units);

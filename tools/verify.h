@@ -27,7 +27,10 @@ class Verifier {
   // Throws ToolError when a Rope cannot be created.
   Verifier(const Model& model, Device device);
   std::vector<RunResult> verify(DataType type, std::int64_t tokens, std::uint64_t seed) const;
-  std::string fallback_reason() const { return rope_.info().fallback_reason; }
+  std::string fallback_reason() const {
+    const char* const reason = rope_.info().fallback_reason;
+    return reason == nullptr ? "" : reason;
+  }
 
  private:
   Model model_;

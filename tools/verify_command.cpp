@@ -3,13 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "tools/commands.h"
+#include "tools/device_option.h"
 #include "tools/model_config/model_config.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
@@ -37,28 +37,14 @@ std::int64_t default_tokens(const Model& model) {
 }
 
 Target choose_target(const std::string& asked) {
-  std::int32_t count = 0;
-  if (hiprope_device_count(&count) != hiprope_ok) refuse("cannot count the GPUs: {}", hiprope_last_error());
-  if (asked == "cpu" || (asked == "auto" && count == 0)) return {Device::cpu(), "cpu", "host memory"};
-  std::int32_t ordinal = 0;
-  if (asked.starts_with("gpu:")) {
-    const char* end = asked.data() + asked.size();
-    const auto [stop, error] = std::from_chars(asked.data() + 4, end, ordinal);
-    if (error != std::errc() || stop != end || ordinal < 0) refuse("--device {}: write gpu:N with N from 0", asked);
-  } else if (asked != "auto" && asked != "gpu") {
-    refuse("--device {}: write auto, cpu, gpu or gpu:N", asked);
-  }
-  if (count == 0) {
-    refuse(
-        "--device {}: no GPU is visible (this build is for platform {}); check the driver and the permissions of "
-        "its device files, or build with -DHIPROPE_PLATFORM=amd or nvidia, or pass --device cpu",
-        asked, hiprope_platform());
-  }
-  if (ordinal >= count) refuse("--device {}: {} GPUs are visible; pass gpu:0 to gpu:{}", asked, count, count - 1);
+  const Device device = choose_device(asked);
+  if (device.ordinal < 0) return {device, "cpu", "host memory"};
   hiprope_device_info info{};
   info.size = sizeof(info);
-  if (hiprope_get_device_info(ordinal, &info) != hiprope_ok) refuse("GPU {}: {}", ordinal, hiprope_last_error());
-  return {Device::gpu(ordinal), fmt::format("gpu:{}", ordinal), fmt::format("{} ({})", info.name, info.architecture)};
+  if (hiprope_get_device_info(device.ordinal, &info) != hiprope_ok) {
+    refuse("GPU {}: {}", device.ordinal, hiprope_last_error());
+  }
+  return {device, fmt::format("gpu:{}", device.ordinal), fmt::format("{} ({})", info.name, info.architecture)};
 }
 
 struct NamedType {

@@ -56,7 +56,7 @@ enum hiprope_status_code {
   hiprope_error_no_such_device = -19, /* the device ordinal does not exist on this machine */
   hiprope_error_wrong_device = -20,   /* a *_cpu function was given a Rope that lives on a GPU */
   hiprope_error_no_code_object = -21, /* no kernel for the GPU's architecture, and fallback is forbidden */
-  hiprope_error_capturing = -22,      /* the stream is being captured and this call would have to wait on it */
+  hiprope_error_capturing = -22,      /* this call would break the capture of the stream, or of one that waits for it */
   hiprope_error_forked = -23,         /* the process forked after hiprope was first used */
   hiprope_error_out_of_host_memory = -24,
   hiprope_error_too_large = -25,  /* a size or byte count exceeds what one launch can index */
@@ -266,7 +266,8 @@ typedef struct hiprope_apply_options {
  * stream. On a CPU Rope: runs on the calling thread and OpenMP threads; stream is ignored.
  * Zero tokens or heads is success.
  * Returns null_argument, struct_size, enum_value, head_dim, data_type, negative_size, stride, view_overlap, shape,
- * alignment, positions, in_place, capturing (fallback only), forked, too_large, out_of_host_memory (fallback only), or
+ * alignment, positions, in_place, capturing (in fallback; or on the default stream, stream = NULL, while a stream that
+ * waits for it is captured; the capture lives on), forked, too_large, out_of_host_memory (fallback only), or
  * the runtime's code. After a positive status from a fallback call the output may be partly written. */
 HIPROPE_API hiprope_status hiprope_apply_rope_device(const hiprope_rope* rope, const hiprope_tensor* x,
                                                      const hiprope_positions* positions,
@@ -312,7 +313,8 @@ typedef struct hiprope_position_errors {
  * without breaking the capture. Work on other streams is included as far as it has finished. */
 HIPROPE_API hiprope_status hiprope_read_position_errors(const hiprope_rope* rope, void* stream,
                                                         hiprope_position_errors* errors);
-/* Clears on `stream`, in order with its other work; may be captured. */
+/* Clears on `stream`, in order with its other work; may be captured. Returns hiprope_error_capturing on the default
+ * stream while a stream that waits for it is captured. */
 HIPROPE_API hiprope_status hiprope_clear_position_errors(const hiprope_rope* rope, void* stream);
 
 /* Facts of a handle; the strings live as long as it. */

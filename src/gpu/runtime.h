@@ -35,6 +35,7 @@ constexpr auto hipStreamCaptureModeGlobal = cudaStreamCaptureModeGlobal;
 constexpr auto hipStreamCaptureModeThreadLocal = cudaStreamCaptureModeThreadLocal;
 constexpr auto hipStreamCaptureModeRelaxed = cudaStreamCaptureModeRelaxed;
 constexpr auto hipStreamCaptureStatusNone = cudaStreamCaptureStatusNone;
+constexpr auto hipErrorStreamCaptureImplicit = cudaErrorStreamCaptureImplicit;
 constexpr unsigned hipStreamNonBlocking = cudaStreamNonBlocking;
 
 inline void* const HIP_LAUNCH_PARAM_BUFFER_POINTER = reinterpret_cast<void*>(1);

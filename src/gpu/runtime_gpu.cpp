@@ -253,6 +253,25 @@ hipStream_t as_stream(void* stream) {
   return static_cast<hipStream_t>(stream);
 }
 
+// The default stream counts as captured while a stream that waits for it is.
+hiprope_status ask_for_capture(void* stream, bool& capturing) {
+  hipStreamCaptureStatus capture = hipStreamCaptureStatusNone;
+  const hipError_t error = hipStreamIsCapturing(as_stream(stream), &capture);
+  capturing = error == hipErrorStreamCaptureImplicit || capture != hipStreamCaptureStatusNone;
+  if (error == hipErrorStreamCaptureImplicit) ignore(error);
+  return capturing ? hiprope_ok : check(error, "asking whether the stream is captured");
+}
+
+// Work on the default stream would break the capture of a stream that waits for it.
+hiprope_status check_default_stream(void* stream) {
+  bool capturing = false;
+  if (stream != nullptr) return hiprope_ok;
+  if (const auto status = ask_for_capture(stream, capturing); status != hiprope_ok) return status;
+  if (!capturing) return hiprope_ok;
+  return fail(hiprope_error_capturing,
+              "a stream that waits for the default stream is being captured; pass a stream of your own");
+}
+
 // One copy where rows touch, else a pitched one.
 hipError_t copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, hipMemcpyKind kind, hipStream_t stream) {
   if (rows == 1 || (to.pitch == bytes && from.pitch == bytes)) {
@@ -373,6 +392,7 @@ hiprope_status upload(State& state, const float* table, std::size_t table_bytes,
 hiprope_status launch(const State& state, int tensors, const LaunchPlan& plan, void* stream) {
   const CurrentDevice current(state);
   if (const auto status = current.status(); status != hiprope_ok) return status;
+  if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
   const hipFunction_t function = state.functions[tensors - 1][static_cast<std::size_t>(plan.variant)];
   return check(launch_kernel(function, plan, plan.params, as_stream(stream)), "launching the kernel");
 }
@@ -402,14 +422,7 @@ hiprope_status wait(const State& state, void* stream, const char* what) {
 hiprope_status is_capturing(const State& state, void* stream, bool& capturing) {
   const CurrentDevice current(state);
   if (const auto status = current.status(); status != hiprope_ok) return status;
-  hipStreamCaptureStatus capture = hipStreamCaptureStatusNone;
-  if (const auto status =
-          check(hipStreamIsCapturing(as_stream(stream), &capture), "asking whether the stream is captured");
-      status != hiprope_ok) {
-    return status;
-  }
-  capturing = capture != hipStreamCaptureStatusNone;
-  return hiprope_ok;
+  return ask_for_capture(stream, capturing);
 }
 
 hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&words)[2]) {
@@ -426,6 +439,7 @@ hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&wo
 hiprope_status clear_refused(const State& state, void* stream) {
   const CurrentDevice current(state);
   if (const auto status = current.status(); status != hiprope_ok) return status;
+  if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
   auto* words = static_cast<char*>(state.refused);
   constexpr std::size_t word = sizeof(std::uint64_t);
   const auto status = check(hipMemsetAsync(words, 0, word, as_stream(stream)), "clearing the position error count");

@@ -121,14 +121,18 @@ TEST_F(fake_gpu_capture, calls_on_other_streams) {
   }
 }
 
-// The default stream cannot be asked about while a stream that waits for it is captured; the status says so.
-TEST_F(fake_gpu_capture, position_errors_of_the_default_stream) {
+// The default stream counts as captured while a stream that waits for it is.
+TEST_F(fake_gpu_capture, calls_on_the_default_stream) {
   const Scene scene(kKernelDevice);
-  expect_capture_survives(scene.stream, "read on the default stream", [&] {
+  expect_capture_survives(scene.stream, "default stream", [&] {
+    const Result result = scene.on_device.call(scene.rope, nullptr);
+    EXPECT_EQ(result.status(), hiprope_error_capturing);
+    EXPECT_EQ(result.path(), Path::none);
+    EXPECT_EQ(scene.rope.clear_position_errors().status(), hiprope_error_capturing);
     hiprope_position_errors errors{};
-    EXPECT_EQ(scene.rope.read_position_errors(errors).status(),
-              static_cast<hiprope_status>(hipErrorStreamCaptureImplicit));
+    EXPECT_EQ(scene.rope.read_position_errors(errors).status(), hiprope_error_capturing);
   });
+  EXPECT_TRUE(scene.on_device.call(scene.rope, nullptr)) << "without a capture it takes the default stream";
 }
 
 TEST_F(fake_gpu_capture, a_replayed_clear_clears) {

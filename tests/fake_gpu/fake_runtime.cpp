@@ -313,8 +313,8 @@ hipError_t run_kernel(Kernel kernel, hiprope::KernelParams p, std::uint32_t bloc
   bool mapped = translate(p.table, device) && translate(p.refused, device);
   mapped = mapped && (p.ids == nullptr || translate(p.ids, device));
   mapped = mapped && (p.axis == nullptr || translate(p.axis, device));
-  if (p.q_heads > 0) mapped = mapped && translate(p.q.in, device) && translate(p.q.out, device);
-  if (p.heads > p.q_heads) mapped = mapped && translate(p.k.in, device) && translate(p.k.out, device);
+  if (p.q_heads > 0) mapped = mapped && translate(p.q.in.data, device) && translate(p.q.out.data, device);
+  if (p.heads > p.q_heads) mapped = mapped && translate(p.k.in.data, device) && translate(p.k.out.data, device);
   if (!mapped) return hipErrorIllegalAddress;
   run_grid(kernel, p, blocks, chunks);
   return hipSuccess;

@@ -39,20 +39,6 @@ Images expected_images(const Case& c, const Images& before) {
   return images;
 }
 
-AsCurrent::AsCurrent(int device) : previous_(current_device()) {
-  EXPECT_EQ(hipSetDevice(device), hipSuccess);
-}
-
-AsCurrent::~AsCurrent() {
-  EXPECT_EQ(hipSetDevice(previous_), hipSuccess);
-}
-
-int current_device() {
-  int device = -1;
-  EXPECT_EQ(hipGetDevice(&device), hipSuccess);
-  return device;
-}
-
 std::string calls_since(const fake::Counts& before) {
   const fake::Counts now = fake::counts();
   std::string text;

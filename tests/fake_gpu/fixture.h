@@ -29,19 +29,6 @@ Case small_case(bool out_of_place, Arrangement arrangement = Arrangement::padded
 // What the CPU path makes of the case.
 Images expected_images(const Case& c, const Images& before);
 
-// Makes a device current for a scope, as a caller would.
-class AsCurrent {
- public:
-  explicit AsCurrent(int device);
-  AsCurrent(const AsCurrent&) = delete;
-  AsCurrent& operator=(const AsCurrent&) = delete;
-  ~AsCurrent();
-
- private:
-  int previous_ = 0;
-};
-int current_device();
-
 // Counted calls from `before` until now, as "malloc x2, launch_kernel x1"; "" for none.
 std::string calls_since(const fake::Counts& before);
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "tests/support/cases.h"
 #include "tests/support/gpu.h"
@@ -35,6 +36,18 @@ class Environment {
  private:
   const char* name_;
 };
+
+// What was recorded has not run yet; replayed, it gives what the CPU path makes of the case.
+void expect_replay_rotates(const Graph& graph, const Stream& stream, const Case& c, const Images& before,
+                           const DeviceCase& on_device) {
+  ASSERT_TRUE(graph.valid()) << "the capture was broken";
+  EXPECT_EQ(on_device.download(), before);
+  graph.replay(stream);
+  stream.wait();
+  Images expected = before;
+  run_cpu(c, expected);
+  EXPECT_EQ(difference(c, expected, on_device.download()), "");
+}
 
 TEST(GpuHandle, NoRoundTrip) {
   HIPROPE_NEEDS_GPU();
@@ -140,13 +153,7 @@ TEST(GpuFallback, InsideACaptureIsRefusedAndTheCaptureSurvives) {
   EXPECT_EQ(refused.status(), hiprope_error_capturing);
   EXPECT_EQ(refused.path(), Path::none);
   EXPECT_TRUE(recorded) << recorded.message();
-  ASSERT_TRUE(graph.valid());
-  EXPECT_EQ(on_device.download(), before);
-  graph.replay(stream);
-  stream.wait();
-  Images expected = before;
-  run_cpu(c, expected);
-  EXPECT_EQ(difference(c, expected, on_device.download()), "");
+  expect_replay_rotates(graph, stream, c, before, on_device);
 }
 
 TEST(GpuFallback, NonsenseInTheVariableIsRefused) {
@@ -281,12 +288,43 @@ TEST(GpuCapture, RefusedCallsDoNotBreakIt) {
   const Graph graph(stream);
   EXPECT_EQ(refused.status(), hiprope_error_stride);
   EXPECT_TRUE(recorded) << recorded.message();
-  ASSERT_TRUE(graph.valid());
-  graph.replay(stream);
-  stream.wait();
-  Images expected = before;
-  run_cpu(c, expected);
-  EXPECT_EQ(difference(c, expected, on_device.download()), "");
+  expect_replay_rotates(graph, stream, c, before, on_device);
+}
+
+// What an engine may do while one of its streams, or another thread's, is captured: make and drop a Rope, use it on
+// other streams, and ask for what happened. The default stream is refused, since its use would break the capture.
+TEST(GpuCapture, NoFunctionBreaksIt) {
+  HIPROPE_NEEDS_GPU();
+  const Case c = build(plain_draft());
+  const Images before = make_images(c);
+  const DeviceCase on_device(c, before), beside(c, before);
+  const Stream stream, other;
+  const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  const auto use_everything = [&] {
+    const Rope made(c.config, Device::gpu(), Fallback::forbid);
+    EXPECT_TRUE(made) << made.created().message();
+    EXPECT_TRUE(beside.call(rope, other));
+    hiprope_position_errors errors{};
+    EXPECT_TRUE(rope.read_position_errors(errors, other.get()));
+    EXPECT_TRUE(rope.clear_position_errors(other.get()));
+    EXPECT_EQ(rope.read_position_errors(errors, stream.get()).status(), hiprope_error_capturing);
+    EXPECT_EQ(rope.read_position_errors(errors).status(), hiprope_error_capturing);
+    EXPECT_EQ(rope.clear_position_errors().status(), hiprope_error_capturing);
+    EXPECT_EQ(beside.call(rope, nullptr).status(), hiprope_error_capturing);
+    EXPECT_GT(rope.stats().launches, 0U);
+    EXPECT_EQ(rope.info().path, hiprope_path_gpu);
+    hiprope_device_info device{};
+    device.size = sizeof(device);
+    EXPECT_EQ(hiprope_get_device_info(0, &device), hiprope_ok);
+  };
+  stream.begin_capture();
+  use_everything();
+  std::thread(use_everything).join();
+  const Result recorded = on_device.call(rope, stream);
+  const Graph graph(stream);
+  EXPECT_TRUE(recorded) << recorded.message();
+  expect_replay_rotates(graph, stream, c, before, on_device);
+  EXPECT_TRUE(beside.call(rope, nullptr)) << "without a capture the default stream serves";
 }
 
 TEST(GpuHandle, ADeviceThatDoesNotExistIsNamed) {

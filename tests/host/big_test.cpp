@@ -98,7 +98,7 @@ TEST_P(BigTensors, RowsFarApartHaveTheBitsOfRowsCloseTogether) {
   p.refused = launch.refused;
   std::set<std::pair<std::int64_t, std::int64_t>> blocks;  // chunk, block
   for (const std::int64_t token : tokens) {
-    const std::int64_t items = std::int64_t{p.head_groups} * p.units;
+    const std::int64_t items = std::int64_t{p.head_groups} * p.rotate_units;
     const std::int64_t first = token % p.chunk_tokens * items;
     for (std::int64_t item = first; item < first + items; ++item) {
       blocks.insert({token / p.chunk_tokens, item / p.block_threads});

@@ -113,13 +113,21 @@ void retarget(const Case& c, BodyLaunch& launch, int variant, std::int64_t chunk
   const bool in_place = !c.q_out && !c.k_out;
   launch.plan.variant = variant;
   p.rotate_units = p.pairs / vector;
-  p.units = p.rotate_units + (in_place ? 0 : (c.config.head_dim - p.rotary_dim) / vector);
+  // Half of the kernels copy as narrowly as they rotate, where the others may copy 16 bytes at a time.
+  if (variant % 2 == 0 || p.copy_bytes != 16) p.copy_bytes = row.access_bytes;
+  const std::int32_t passed = in_place ? 0 : c.config.head_dim - p.rotary_dim;
+  p.copy_units = passed * format_of(c.type).bytes / p.copy_bytes;
   p.head_groups = (p.heads + row.heads_per_thread - 1) / row.heads_per_thread;
   p.chunk_tokens = std::min(chunk_tokens, p.tokens);
-  p.by_units = internal::make_divisor(static_cast<std::uint32_t>(p.units));
-  p.by_head_groups = internal::make_divisor(static_cast<std::uint32_t>(p.head_groups));
-  p.by_half_block_units = internal::make_divisor(static_cast<std::uint32_t>(p.half_block / vector));
-  const std::int64_t items = p.chunk_tokens * p.head_groups * p.units;
+  const std::int64_t tile_items = kTileRows * static_cast<std::int64_t>(p.rotate_units + p.copy_units);
+  p.by_rotate_units = make_divisor(static_cast<std::uint32_t>(p.rotate_units));
+  p.by_copy_units = make_divisor(static_cast<std::uint32_t>(std::max(p.copy_units, 1)));
+  p.by_tile_items = make_divisor(static_cast<std::uint32_t>(tile_items));
+  p.by_head_groups = make_divisor(static_cast<std::uint32_t>(p.head_groups));
+  p.by_half_block_units = make_divisor(static_cast<std::uint32_t>(p.half_block / vector));
+  const std::int64_t rows = p.chunk_tokens * p.head_groups;
+  const std::int64_t items =
+      p.copy_units == 0 ? rows * p.rotate_units : (rows + kTileRows - 1) / kTileRows * tile_items;
   launch.plan.blocks = static_cast<std::uint32_t>((items + p.block_threads - 1) / p.block_threads);
   launch.plan.chunks = static_cast<std::uint32_t>((p.tokens + p.chunk_tokens - 1) / p.chunk_tokens);
 }

@@ -10,28 +10,24 @@
 namespace hiprope::test {
 namespace {
 
-std::uint32_t divide_by(std::uint32_t n, Divisor divisor) {
-  return static_cast<std::uint32_t>((std::uint64_t{n} * divisor.multiplier) >> divisor.shift);
-}
-
 constexpr std::uint32_t kEnd = std::uint32_t{1} << 31;
 
 TEST(Divisor, SmallDivisorsOfBoundariesAndRandomNumbers) {
   Random random(run_seed());
   for (std::uint32_t d = 1; d <= 70000; ++d) {
-    const Divisor divisor = internal::make_divisor(d);
+    const Divisor divisor = make_divisor(d);
     const std::uint32_t last = (kEnd - 1) / d * d;
     for (const std::uint32_t n : {0U, 1U, d - 1, d, d + 1, last - 1, last, kEnd - 1, kEnd - 2}) {
       if (n >= kEnd) continue;
-      ASSERT_EQ(divide_by(n, divisor), n / d) << n << " / " << d;
+      ASSERT_EQ(divide(n, divisor), n / d) << n << " / " << d;
     }
     for (int i = 0; i < 20; ++i) {
       const auto n = static_cast<std::uint32_t>(random.bits() >> 33);
-      ASSERT_EQ(divide_by(n, divisor), n / d) << n << " / " << d;
+      ASSERT_EQ(divide(n, divisor), n / d) << n << " / " << d;
       const std::uint32_t multiple = n / d * d;
-      ASSERT_EQ(divide_by(multiple, divisor), multiple / d) << multiple << " / " << d;
+      ASSERT_EQ(divide(multiple, divisor), multiple / d) << multiple << " / " << d;
       if (multiple == 0) continue;
-      ASSERT_EQ(divide_by(multiple - 1, divisor), (multiple - 1) / d) << multiple - 1 << " / " << d;
+      ASSERT_EQ(divide(multiple - 1, divisor), (multiple - 1) / d) << multiple - 1 << " / " << d;
     }
   }
 }
@@ -42,9 +38,9 @@ TEST(Divisor, LargeDivisors) {
     const std::uint32_t d = i < 64 ? kEnd - 1 - static_cast<std::uint32_t>(i)
                                    : static_cast<std::uint32_t>(random.between(1, kEnd - 1)) >> random.between(0, 30);
     if (d == 0) continue;
-    const Divisor divisor = internal::make_divisor(d);
+    const Divisor divisor = make_divisor(d);
     const auto n = static_cast<std::uint32_t>(random.bits() >> 33);
-    for (const std::uint32_t m : {n, n / d * d, kEnd - 1}) ASSERT_EQ(divide_by(m, divisor), m / d) << m << " / " << d;
+    for (const std::uint32_t m : {n, n / d * d, kEnd - 1}) ASSERT_EQ(divide(m, divisor), m / d) << m << " / " << d;
   }
 }
 
@@ -131,17 +127,34 @@ TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
       ASSERT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_ok) << hiprope_last_error();
       const KernelParams& p = plan.params;
       const std::int64_t threads = std::int64_t{plan.blocks} * p.block_threads;
-      const std::int64_t items = p.chunk_tokens * p.head_groups * p.units;
+      const std::int64_t items = p.chunk_tokens * p.head_groups * p.rotate_units;
+      EXPECT_EQ(p.copy_units, 0) << "in place nothing is copied";
       EXPECT_GE(threads, items);
       EXPECT_LT(threads - items, p.block_threads);
       EXPECT_LE(threads, std::int64_t{1} << 31);
       EXPECT_GE(p.chunk_tokens, 1);
       EXPECT_LE(p.chunk_tokens, tokens);
-      const bool fits = tokens * p.head_groups * p.units < (std::int64_t{1} << 31) - 1024;
+      const std::int64_t most_items = (std::int64_t{1} << 31) - 1024 - kTileRows * std::int64_t{p.rotate_units};
+      const bool fits = tokens * p.head_groups * p.rotate_units <= most_items;
       EXPECT_EQ(p.chunk_tokens == tokens, fits) << "as many tokens as fit go into one chunk";
       EXPECT_EQ(p.heads, heads);
     }
   }
+}
+
+// 24 of 96 elements turn, so pairs are 24 elements apart and allow 8 bytes; the 72 others begin on 16.
+TEST(LaunchPlan, OutOfPlaceCopiesGoByTilesAndAsWideAsTheyMay) {
+  Draft draft = draft_of(DataType::bf16, 96, 24);
+  draft.out_of_place = true;
+  const Planned planned(build(draft));
+  const KernelParams& p = planned.launch.plan.params;
+  EXPECT_EQ(planned.variant().access_bytes, 8);
+  EXPECT_EQ(p.copy_bytes, 16);
+  EXPECT_EQ(p.rotate_units, 3);
+  EXPECT_EQ(p.copy_units, 9);
+  const std::int64_t rows = draft.tokens * p.head_groups;
+  const std::int64_t items = (rows + kTileRows - 1) / kTileRows * kTileRows * 12;
+  EXPECT_EQ(planned.launch.plan.blocks, (items + p.block_threads - 1) / p.block_threads);
 }
 
 TEST(LaunchPlan, ATokenTooLargeForALaunchIsRefused) {

@@ -22,6 +22,8 @@ hipError_t absent(const Arguments&...) {
 const char* hipGetErrorName(hipError_t) {
   return "no GPU runtime";
 }
+#define hipGetDevice absent
+#define hipSetDevice absent
 #define hipMalloc absent
 #define hipFree absent
 #define hipMemcpy absent
@@ -68,6 +70,20 @@ std::string why_no_gpu() {
   if (hiprope_get_device_info(0, &info) != hiprope_ok) return fmt::format("GPU 0: {}", hiprope_last_error());
   if (info.has_code_object == 0) return fmt::format("this build has no kernels for {}", info.architecture);
   return {};
+}
+
+int current_device() {
+  int device = -1;
+  require(hipGetDevice(&device), "hipGetDevice");
+  return device;
+}
+
+AsCurrent::AsCurrent(int device) : previous_(current_device()) {
+  require(hipSetDevice(device), "hipSetDevice");
+}
+
+AsCurrent::~AsCurrent() {
+  require(hipSetDevice(previous_), "hipSetDevice");
 }
 
 DeviceMemory::DeviceMemory(std::size_t bytes) : bytes_(bytes) {
@@ -165,14 +181,10 @@ Images DeviceCase::download() const {
   return images;
 }
 
-Result DeviceCase::call(const Rope& rope, const Stream& stream) const {
-  return call(*case_, rope, stream);
-}
-
-Result DeviceCase::call(const Case& c, const Rope& rope, const Stream& stream) const {
+Result DeviceCase::call(const Case& c, const Rope& rope, void* stream) const {
   std::array<std::byte*, kBuffers> bases{};
   for (std::size_t i = 0; i < bases.size(); ++i) bases[i] = buffers_[i].data();
-  return test::call(c, rope, bases, ids_.data(), stream.get());
+  return test::call(c, rope, bases, ids_.data(), stream);
 }
 
 Outcome run_gpu(const Case& c, const Rope& rope, Mode mode, Images& images) {

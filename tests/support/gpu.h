@@ -27,6 +27,19 @@ int gpu_count();
     if (!reason.empty()) GTEST_SKIP() << reason;                                                 \
   } while (false)
 
+int current_device();
+// Makes a device the thread's current one for a time.
+class AsCurrent {
+ public:
+  explicit AsCurrent(int device);
+  AsCurrent(const AsCurrent&) = delete;
+  AsCurrent& operator=(const AsCurrent&) = delete;
+  ~AsCurrent();
+
+ private:
+  int previous_ = 0;
+};
+
 // A failure of the runtime in a test's own calls ends the program with the call's name.
 class DeviceMemory {
  public:
@@ -90,9 +103,11 @@ class DeviceCase {
   DeviceCase(const Case& c, const Images& images);
   void upload(const Images& images) const;
   Images download() const;
-  Result call(const Rope& rope, const Stream& stream) const;
+  Result call(const Rope& rope, const Stream& stream) const { return call(rope, stream.get()); }
+  Result call(const Rope& rope, void* stream) const { return call(*case_, rope, stream); }
   // The same buffers under another case, of the same ids.
-  Result call(const Case& c, const Rope& rope, const Stream& stream) const;
+  Result call(const Case& c, const Rope& rope, const Stream& stream) const { return call(c, rope, stream.get()); }
+  Result call(const Case& c, const Rope& rope, void* stream) const;
   const DeviceMemory& ids() const { return ids_; }
 
  private:

@@ -155,7 +155,8 @@ void read_rotary_part(const Family& family, const RopeFields& fields, double par
     if (const auto original = source.boolean("original_rope"); original && !*original) {
       config.pairing = Pairing::half_split;
     }
-    config.rotary_dim = require_even(config.head_dim / 2, source.name("kv_channels"));
+    const std::int32_t half = config.head_dim / 2;
+    config.rotary_dim = require_even(half, source.name("kv_channels"));
     return;
   }
   auto rotary = source.count({"rotary_dim"});
