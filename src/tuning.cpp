@@ -1,38 +1,41 @@
-// The tuning table, its lookup, and the environment variable over it.
+// The lookup in tuning_table.inc, and the environment variable over it.
 #include "tuning.h"
 
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
 
 #include "rope.h"
 #include "status.h"
 
 namespace hiprope::internal {
 
-// The first row that matches holds. The NVIDIA rows are measured on an H200 (bench/README.md). No AMD row is measured:
-// they give every compute unit eight waves of one head a thread (units * 4 SIMDs * 2 waves * wave size) before threads
-// take two heads, and one wave a block so that few tokens spread over many units.
-const TuningRow kTuning[] = {
-    {"sm_", 16, 131072, 1, 128},  {"sm_", 16, 196608, 2, 128}, {"sm_", 16, 0, 4, 64}, {"sm_", 0, 262144, 1, 128},
-    {"sm_", 0, 0, 2, 128},        {"gfx90a", 0, 53248, 1, 64},  // MI250: 104 compute units a die, wave64
-    {"gfx942", 0, 155648, 1, 64},                               // MI300X: 304
-    {"gfx950", 0, 131072, 1, 64},                               // MI355X: 256
-    {"gfx1100", 0, 24576, 1, 64},                               // RX 7900 XTX: 96, wave32
-    {"gfx1201", 0, 16384, 1, 64},                               // RX 9070 XT: 64, wave32
-    {"gfx", 0, 65536, 1, 64},     {"", 0, 0, 2, 64},
-};
-const int kTuningCount = static_cast<int>(std::size(kTuning));
-
 namespace {
+
+// Applies on architectures whose name begins with `architecture`, to launches with accesses of `access_bytes` bytes,
+// for Ropes of at most `most_axes` axes, and of at most `most_items` items at one head a thread, an item being a unit
+// of one head (see KernelParams). 0 matches any.
+struct TuningRow {
+  const char* architecture;
+  std::int32_t access_bytes;
+  std::int32_t most_axes;
+  std::int64_t most_items;
+  Tuning tuning;
+};
+
+constexpr TuningRow kTuning[] = {
+#define HIPROPE_TUNING_ROW(architecture, bytes, axes, items, heads, block, source) \
+  {architecture, bytes, axes, items, {heads, block}},
+#include "tuning_table.inc"
+#undef HIPROPE_TUNING_ROW
+};
 
 constexpr std::int32_t kMaxBlockThreads = 256;  // the kernels' launch bound
 
 bool matches(const TuningRow& row, const hiprope_rope& rope, std::int64_t access_bytes, std::int64_t items) {
   return std::strncmp(rope.architecture, row.architecture, std::strlen(row.architecture)) == 0 &&
          (row.access_bytes == 0 || row.access_bytes == access_bytes) &&
-         (row.most_items == 0 || items <= row.most_items);
+         (row.most_axes == 0 || rope.config.axes <= row.most_axes) && (row.most_items == 0 || items <= row.most_items);
 }
 
 // Reads "name=number" at `text`; returns what follows it, or null.
@@ -72,8 +75,8 @@ Tuning choose_tuning(const hiprope_rope& rope, std::int64_t access_bytes, std::i
   const TuningRow* row = kTuning;
   while (!matches(*row, rope, access_bytes, items)) ++row;
   const TuningOverride& set = rope.tuning;
-  return {set.heads_per_thread != 0 ? set.heads_per_thread : row->heads_per_thread,
-          set.block_threads != 0 ? set.block_threads : row->block_threads};
+  return {set.heads_per_thread != 0 ? set.heads_per_thread : row->tuning.heads_per_thread,
+          set.block_threads != 0 ? set.block_threads : row->tuning.block_threads};
 }
 
 }  // namespace hiprope::internal

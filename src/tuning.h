@@ -7,18 +7,6 @@
 
 namespace hiprope::internal {
 
-// Applies on architectures whose name begins with `architecture`, to launches with accesses of `access_bytes` bytes and
-// at most `most_items` items at one head a thread, an item being a unit of one head (see KernelParams). 0 matches any.
-struct TuningRow {
-  const char* architecture;
-  std::int32_t access_bytes;
-  std::int64_t most_items;
-  std::int32_t heads_per_thread;
-  std::int32_t block_threads;
-};
-extern const TuningRow kTuning[];
-extern const int kTuningCount;
-
 // What HIPROPE_TUNING sets: "heads=2,block=128", either part alone, or nothing.
 struct TuningOverride {
   std::int32_t heads_per_thread = 0;  // 0: as the table says

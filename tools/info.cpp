@@ -24,6 +24,7 @@ struct Variable {
 constexpr Variable kVariables[] = {
     {"HIPROPE_LOG", "\"bench\" writes each distinct call to standard error as a command line; \"off\""},
     {"HIPROPE_HIDE_CODE_OBJECTS", "1 hides the embedded kernels, so that a GPU Rope falls back to the CPU"},
+    {"HIPROPE_TUNING", "heads a thread and threads a block of every launch, as in heads=2,block=128"},
     {"OMP_NUM_THREADS", "threads of the CPU path"},
     {"NO_COLOR", "when not empty, tables are not coloured"},
 };
@@ -108,13 +109,57 @@ void print_text() {
   table.print(stdout);
 }
 
+struct TuningLine {
+  const char* architecture;
+  std::int64_t access_bytes, most_axes, most_items, heads_per_thread, block_threads;
+  const char* source;
+};
+
+constexpr TuningLine kTuning[] = {
+#define HIPROPE_TUNING_ROW(architecture, bytes, axes, items, heads, block, source) \
+  {architecture, bytes, axes, items, heads, block, source},
+#include "src/tuning_table.inc"
+#undef HIPROPE_TUNING_ROW
+};
+
+// The first line that matches a launch holds; an item is the work of a thread that takes one head.
+void print_tuning(bool json) {
+  auto lines = nlohmann::json::array();
+  Table table(
+      {"architecture", ">access bytes", ">axes up to", ">items up to", ">heads a thread", ">threads a block", "from"});
+  for (const TuningLine& line : kTuning) {
+    const auto limit = [](std::int64_t value) { return value == 0 ? "any" : fmt::to_string(value); };
+    table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), limit(line.most_axes),
+                   limit(line.most_items), fmt::to_string(line.heads_per_thread), fmt::to_string(line.block_threads),
+                   line.source});
+    lines.push_back({{"architecture", line.architecture},
+                     {"access_bytes", line.access_bytes},
+                     {"most_axes", line.most_axes},
+                     {"most_items", line.most_items},
+                     {"heads_per_thread", line.heads_per_thread},
+                     {"block_threads", line.block_threads},
+                     {"source", line.source}});
+  }
+  if (json) {
+    fmt::print("{}\n", lines.dump(2));
+  } else {
+    table.print(stdout);
+  }
+}
+
 }  // namespace
 
 void add_info(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("info", "Show the version, the platform, the GPUs and the embedded kernels.");
+  CLI::App* command =
+      app.add_subcommand("info", "Show the version, the platform, the GPUs, the embedded kernels and the tuning.");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print one JSON object instead of text.");
-  command->callback([json] { *json ? print_json() : print_text(); });
+  auto tuning = std::make_shared<bool>(false);
+  command->add_flag("--tuning", *tuning, "Print what a thread and a block take; the first line that matches holds.");
+  command->callback([json, tuning] {
+    if (*tuning) return print_tuning(*json);
+    *json ? print_json() : print_text();
+  });
 }
 
 }  // namespace hiprope::tools
