@@ -153,7 +153,9 @@ hiprope_status hiprope_read_position_errors(const hiprope_rope* rope, void* stre
   if (rope->path == hiprope_path_gpu) {
     bool capturing = false;
     if (const auto status = gpu::is_capturing(*rope->gpu_state, stream, capturing); status != hiprope_ok) return status;
-    if (capturing) return fail(hiprope_error_capturing, "position errors cannot be read on a stream while it, or a stream that waits for it, is captured");
+    if (capturing)
+      return fail(hiprope_error_capturing,
+                  "position errors cannot be read on a stream while it, or a stream that waits for it, is captured");
     if (const auto status = gpu::read_refused(*rope->gpu_state, stream, words); status != hiprope_ok) return status;
     rope->counters.bytes_device_to_host.fetch_add(sizeof(words), kRelaxed);
   } else {
