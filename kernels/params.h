@@ -48,9 +48,9 @@ constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std
 constexpr std::uint32_t kTileRows = 64;
 
 // A head is cut into units, one thread's work each: rotate_units of V pairs, and copy_units of copy_bytes (only out of
-// place). Heads are taken heads_per_thread at a time; row = token * head_groups +
-// group, item = row * rotate_units + unit. With copy_units, so that a wave does one kind of work and a block both for
-// the same memory, items go by tiles of 64 rows: the 64 * rotate_units of a tile, then its 64 * copy_units.
+// place). Heads are taken heads_per_thread at a time; row = token * head_groups + group, item = row * rotate_units +
+// unit. With copy_units items go by tiles of 64 rows, the 64 * rotate_units of a tile, then its 64 * copy_units, so
+// that a wave does one kind of work, and both kinds of a row are done at about the same time.
 struct KernelParams {
   TensorParams q;
   TensorParams k;

@@ -1,4 +1,4 @@
-// The work of one thread: one unit of V pairs, or V pass-through elements, in a few heads of one token.
+// The work of one thread: one unit of V pairs, or of pass-through elements, in a few heads of one token.
 #pragma once
 
 #include "numeric.h"
@@ -234,7 +234,7 @@ HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, std::int32_
   }
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
-    if (group * heads + i >= p.heads) break;
+    if (i > p.heads - group * heads - 1) break;
     char* const out = find_head<V, tensors>(p, p.q.out, p.k.out, token, group * heads + i);
     if (out == in[i]) continue;  // of Q and K, one may be in place
     store<V::bytes>(out + at.first_in, first[i]);

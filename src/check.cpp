@@ -235,6 +235,12 @@ hiprope_status write_struct(const char* name, void* given, const void* value, st
   return hiprope_ok;
 }
 
+hiprope_status check_process() {
+  if (watch_forks() == 0) return hiprope_ok;
+  return fail(hiprope_error_forked,
+              "this process was forked after hiprope was used; GPU contexts and threads do not survive that");
+}
+
 hiprope_status check_handle(const hiprope_rope* rope) {
   if (rope == nullptr) return fail(hiprope_error_null_argument, "rope is null");
   if (rope->fork_generation == fork_generation()) return hiprope_ok;

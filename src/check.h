@@ -41,6 +41,8 @@ struct TensorNames {
 // Checks an output struct and copies `value` into it, as far as the caller's size reaches.
 [[nodiscard]] hiprope_status write_struct(const char* name, void* given, const void* value, std::size_t smallest,
                                           std::size_t current);
+// hiprope_error_forked in a process that was forked after one of its ancestors had used hiprope.
+[[nodiscard]] hiprope_status check_process();
 [[nodiscard]] hiprope_status check_handle(const hiprope_rope* rope);
 
 }  // namespace hiprope::internal

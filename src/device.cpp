@@ -7,12 +7,14 @@
 using namespace hiprope::internal;
 
 hiprope_status hiprope_device_count(int32_t* count) {
+  if (const auto status = check_process(); status != hiprope_ok) return status;
   if (count == nullptr) return fail(hiprope_error_null_argument, "count is null");
   return gpu::device_count(*count);
 }
 
 hiprope_status hiprope_get_device_info(int32_t device, hiprope_device_info* info) {
   int count = 0;
+  if (const auto status = check_process(); status != hiprope_ok) return status;
   if (const auto status = gpu::device_count(count); status != hiprope_ok) return status;
   if (device < 0 || device >= count) {
     return fail(hiprope_error_no_such_device, "device ", device, " does not exist, this machine has ", count,

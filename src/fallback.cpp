@@ -138,7 +138,8 @@ hiprope_status run_through_host(const hiprope_rope& rope, const CheckedCall& cal
   bool capturing = false;
   if (const auto status = gpu::is_capturing(*rope.gpu_state, stream, capturing); status != hiprope_ok) return status;
   if (capturing) {
-    return fail(hiprope_error_capturing, "the CPU fallback has to wait for the stream, which is being captured (",
+    return fail(hiprope_error_capturing,
+                "the CPU fallback has to wait for the stream while it, or a stream that waits for it, is captured (",
                 rope.fallback_reason, ")");
   }
   const Staging staging{rope, stream};

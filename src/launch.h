@@ -38,8 +38,7 @@ struct LaunchPlan {
   KernelParams params;
 };
 
-// Fills all of the plan but the device pointers of the Rope's tables. hiprope_error_too_large when one token has too
-// many heads for a launch.
+// hiprope_error_too_large when a token has too many heads for a launch, or a launch too many tokens.
 [[nodiscard]] hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, LaunchPlan& plan);
 
 }  // namespace hiprope::internal

@@ -44,15 +44,13 @@ hiprope_status make_table(const hiprope_rope& rope, std::unique_ptr<float[]>& ta
 }
 
 // Opens the GPU and decides, once, whether calls run there or through the host.
-hiprope_status open_gpu(hiprope_rope& rope, std::int32_t fallback) {
+hiprope_status open_gpu(hiprope_rope& rope, std::int32_t fallback, bool hidden) {
   hiprope_device_info info = {};
   info.size = sizeof(info);
   if (const auto status = hiprope_get_device_info(rope.device, &info); status != hiprope_ok) return status;
   std::memcpy(rope.architecture, info.architecture, sizeof(rope.architecture));
   rope.compute_units = info.compute_units;
 
-  bool hidden = false;
-  if (const auto status = read_switch("HIPROPE_HIDE_CODE_OBJECTS", hidden); status != hiprope_ok) return status;
   gpu::State* state = nullptr;
   gpu::KernelSupport support = {};
   const auto status = gpu::open(rope.device, rope.layout, state, support);
@@ -79,18 +77,15 @@ hiprope_status upload_table(hiprope_rope& rope, const float* table) {
 }
 
 hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_t device, std::int32_t fallback) {
-  rope.fork_generation = watch_forks();
-  if (rope.fork_generation != 0) {
-    return fail(hiprope_error_forked,
-                "this process was forked after hiprope was used; GPU contexts and threads do not"
-                " survive that");
-  }
+  if (const auto status = check_process(); status != hiprope_ok) return status;
   if (const auto status = check_config(given, rope.config); status != hiprope_ok) return status;
   if (fallback != hiprope_fallback_allow && fallback != hiprope_fallback_forbid) {
     return fail(hiprope_error_enum_value, "fallback is ", fallback, ", known values are 0 to 1");
   }
   if (const auto status = read_log_setting(rope.log_calls); status != hiprope_ok) return status;
   if (const auto status = read_tuning_override(rope.tuning); status != hiprope_ok) return status;
+  bool hidden = false;
+  if (const auto status = read_switch("HIPROPE_HIDE_CODE_OBJECTS", hidden); status != hiprope_ok) return status;
   if (const auto status = resolve_frequencies(rope.config, rope.frequencies); status != hiprope_ok) return status;
   rope.table_bytes = table_bytes(rope.config.max_positions, rope.frequencies.pairs);
   if (rope.table_bytes == 0) {
@@ -100,7 +95,7 @@ hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_
   choose_layout(rope);
   rope.device = device;
   if (device != hiprope_device_cpu) {
-    if (const auto status = open_gpu(rope, fallback); status != hiprope_ok) return status;
+    if (const auto status = open_gpu(rope, fallback, hidden); status != hiprope_ok) return status;
   }
   rope.variants = index_variants(rope.layout, rope.frequencies.axes);
   if (rope.path == hiprope_path_gpu) rope.tile_shift = choose_tile_shift(rope.layout, rope.frequencies.pairs);

@@ -41,7 +41,7 @@ constexpr StatusRow kStatusTable[] = {
     {hiprope_error_no_such_device, "hiprope_error_no_such_device", "the device does not exist on this machine"},
     {hiprope_error_wrong_device, "hiprope_error_wrong_device", "the Rope lives on another device than the call is for"},
     {hiprope_error_no_code_object, "hiprope_error_no_code_object", "no kernel for this GPU and fallback is forbidden"},
-    {hiprope_error_capturing, "hiprope_error_capturing", "the call would have to wait on a stream being captured"},
+    {hiprope_error_capturing, "hiprope_error_capturing", "the call would break the capture of a stream"},
     {hiprope_error_forked, "hiprope_error_forked", "hiprope was used before the process forked"},
     {hiprope_error_out_of_host_memory, "hiprope_error_out_of_host_memory", "host memory could not be allocated"},
     {hiprope_error_too_large, "hiprope_error_too_large", "a size exceeds what one launch can index"},

@@ -38,13 +38,13 @@ bool matches(const TuningRow& row, const hiprope_rope& rope, std::int64_t access
          (row.most_axes == 0 || rope.config.axes <= row.most_axes) && (row.most_items == 0 || items <= row.most_items);
 }
 
-// Reads "name=number" at `text`; returns what follows it, or null.
+// Reads "name=number" at `text`, a number other than 0 and only once; returns what follows it, or null.
 const char* read_field(const char* text, const char* name, std::int32_t& value) {
   const std::size_t length = std::strlen(name);
-  if (std::strncmp(text, name, length) != 0 || text[length] != '=') return nullptr;
+  if (std::strncmp(text, name, length) != 0 || text[length] != '=' || value != 0) return nullptr;
   const char* const digits = text + length + 1;
   const auto result = std::from_chars(digits, digits + std::strlen(digits), value);
-  return result.ec == std::errc() ? result.ptr : nullptr;
+  return result.ec == std::errc() && value != 0 ? result.ptr : nullptr;
 }
 
 }  // namespace

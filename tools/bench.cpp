@@ -99,6 +99,9 @@ BenchOptions bench_options(const Arguments& arguments) {
   options.out_of_place = arguments.out_of_place;
   options.inverse = arguments.inverse;
   options.positions = choose_positions(arguments.positions);
+  if (options.positions == BenchPositions::text && arguments.axes == 1) {
+    refuse("--positions text is about several axes; add --axes 3, or use random");
+  }
   options.check = !arguments.no_check;
   options.rounds = arguments.rounds;
   options.cache_bytes = static_cast<std::size_t>(arguments.cache_mib) << 20;

@@ -122,16 +122,9 @@ constexpr TuningLine kTuning[] = {
 #undef HIPROPE_TUNING_ROW
 };
 
-// The first line that matches a launch holds; an item is the work of a thread that takes one head.
-void print_tuning(bool json) {
+void print_tuning_json() {
   auto lines = nlohmann::json::array();
-  Table table(
-      {"architecture", ">access bytes", ">axes up to", ">items up to", ">heads a thread", ">threads a block", "from"});
   for (const TuningLine& line : kTuning) {
-    const auto limit = [](std::int64_t value) { return value == 0 ? "any" : fmt::to_string(value); };
-    table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), limit(line.most_axes),
-                   limit(line.most_items), fmt::to_string(line.heads_per_thread), fmt::to_string(line.block_threads),
-                   line.source});
     lines.push_back({{"architecture", line.architecture},
                      {"access_bytes", line.access_bytes},
                      {"most_axes", line.most_axes},
@@ -140,11 +133,21 @@ void print_tuning(bool json) {
                      {"block_threads", line.block_threads},
                      {"source", line.source}});
   }
-  if (json) {
-    fmt::print("{}\n", lines.dump(2));
-  } else {
-    table.print(stdout);
+  fmt::print("{}\n", nlohmann::json{{"tuning", lines}}.dump(2));
+}
+
+void print_tuning() {
+  const auto limit = [](std::int64_t value) { return value == 0 ? "any" : fmt::to_string(value); };
+  Table table(
+      {"architecture", ">access bytes", ">axes up to", ">items up to", ">heads a thread", ">threads a block", "from"});
+  for (const TuningLine& line : kTuning) {
+    table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), limit(line.most_axes),
+                   limit(line.most_items), fmt::to_string(line.heads_per_thread), fmt::to_string(line.block_threads),
+                   line.source});
   }
+  table.print(stdout);
+  fmt::print(
+      "\nof the lines that match a launch the first holds; an item is the work of a thread that takes one head\n");
 }
 
 }  // namespace
@@ -157,7 +160,7 @@ void add_info(CLI::App& app) {
   auto tuning = std::make_shared<bool>(false);
   command->add_flag("--tuning", *tuning, "Print what a thread and a block take; the first line that matches holds.");
   command->callback([json, tuning] {
-    if (*tuning) return print_tuning(*json);
+    if (*tuning) return *json ? print_tuning_json() : print_tuning();
     *json ? print_json() : print_text();
   });
 }

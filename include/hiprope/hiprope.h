@@ -309,12 +309,14 @@ typedef struct hiprope_position_errors {
   uint64_t count;
   int64_t first_token; /* smallest token index among them, each counted within its own call; -1 when count is 0 */
 } hiprope_position_errors;
-/* Waits for the work already on `stream`, then reads. Returns hiprope_error_capturing while the stream is captured,
- * without breaking the capture. Work on other streams is included as far as it has finished. */
+/* Waits for the work already on `stream`, then reads. Returns hiprope_error_capturing while the stream, or for the
+ * default stream one that waits for it, is captured, without breaking the capture. Work on other streams is included as
+ * far as it has finished; while it runs, count and first_token may be of different moments. */
 HIPROPE_API hiprope_status hiprope_read_position_errors(const hiprope_rope* rope, void* stream,
                                                         hiprope_position_errors* errors);
-/* Clears on `stream`, in order with its other work; may be captured. Returns hiprope_error_capturing on the default
- * stream while a stream that waits for it is captured. */
+/* Clears on `stream`, in order with its other work; may be captured. Work on other streams must be ordered before or
+ * after it (an event, or waiting for them), else what it counts meanwhile may be lost. Returns hiprope_error_capturing
+ * on the default stream while a stream that waits for it is captured. */
 HIPROPE_API hiprope_status hiprope_clear_position_errors(const hiprope_rope* rope, void* stream);
 
 /* Facts of a handle; the strings live as long as it. */
@@ -344,7 +346,8 @@ typedef struct hiprope_device_info {
   char architecture[64]; /* "gfx942", "sm_90" */
 } hiprope_device_info;
 
-/* GPUs visible to the runtime; 0 on platform "none", without a driver and without a GPU, which is success. */
+/* GPUs visible to the runtime; 0 on platform "none", without a driver and without a GPU, which is success. Both return
+ * null_argument, forked or the runtime's code; get_device_info also no_such_device and struct_size. */
 HIPROPE_API hiprope_status hiprope_device_count(int32_t* count);
 HIPROPE_API hiprope_status hiprope_get_device_info(int32_t device, hiprope_device_info* info);
 /* "amd", "nvidia" or "none": what the library was built for. */

@@ -60,7 +60,7 @@ struct Rows {
 // `what` is what the sentence of a failure says was going on.
 [[nodiscard]] hiprope_status wait(const State& state, void* stream, const char* what);
 [[nodiscard]] hiprope_status is_capturing(const State& state, void* stream, bool& capturing);
-// Reads and resets the two words of DeviceTables::refused.
+// The two words of DeviceTables::refused.
 [[nodiscard]] hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&words)[2]);
 [[nodiscard]] hiprope_status clear_refused(const State& state, void* stream);
 

@@ -203,10 +203,8 @@ const hiprope_code_object* find_code_object(const char* kernel, const char* arch
 }
 
 void join(char* text, std::size_t size, const char* kernel, const char* variant) {
-  const std::size_t kernel_length = std::strlen(kernel);
-  std::memcpy(text, kernel, kernel_length);
-  text[kernel_length] = '_';
-  std::strncpy(text + kernel_length + 1, variant, size - kernel_length - 2);
+  text[0] = '\0';
+  for (const char* part : {kernel, "_", variant}) std::strncat(text, part, size - std::strlen(text) - 1);
 }
 
 // Loads one of the two modules and its functions of `layout`.
@@ -231,8 +229,10 @@ hiprope_status load_kernels(State& state, Layout layout, const char* architectur
     const hiprope_code_object* object = find_code_object(kKernels[i], architecture);
     if (object == nullptr) {
       support = {false, "no code object for this architecture is embedded"};
-    } else if (load_kernel(state, i, layout, *object) != hipSuccess) {
-      (void)hipGetLastError();
+    } else if (const hipError_t error = load_kernel(state, i, layout, *object); error == hipErrorOutOfMemory) {
+      return check(error, "loading the kernels");  // which says nothing about what the GPU can run
+    } else if (error != hipSuccess) {
+      ignore(error);
       support = {false, "the runtime did not load the embedded code object"};
     }
     if (!support.usable) return hiprope_ok;
@@ -257,15 +257,20 @@ hipStream_t as_stream(void* stream) {
 hiprope_status ask_for_capture(void* stream, bool& capturing) {
   hipStreamCaptureStatus capture = hipStreamCaptureStatusNone;
   const hipError_t error = hipStreamIsCapturing(as_stream(stream), &capture);
-  capturing = error == hipErrorStreamCaptureImplicit || capture != hipStreamCaptureStatusNone;
-  if (error == hipErrorStreamCaptureImplicit) ignore(error);
-  return capturing ? hiprope_ok : check(error, "asking whether the stream is captured");
+  if (error == hipErrorStreamCaptureImplicit) {
+    ignore(error);
+    capturing = true;
+    return hiprope_ok;
+  }
+  capturing = error == hipSuccess && capture != hipStreamCaptureStatusNone;
+  return check(error, "asking whether the stream is captured");
 }
 
-// Work on the default stream would break the capture of a stream that waits for it.
+// Work on the default stream would break the capture of a stream that waits for it. Its explicit handle is 1
+// (cudaStreamLegacy, hipStreamLegacy).
 hiprope_status check_default_stream(void* stream) {
   bool capturing = false;
-  if (stream != nullptr) return hiprope_ok;
+  if (reinterpret_cast<std::uintptr_t>(stream) > 1) return hiprope_ok;
   if (const auto status = ask_for_capture(stream, capturing); status != hiprope_ok) return status;
   if (!capturing) return hiprope_ok;
   return fail(hiprope_error_capturing,

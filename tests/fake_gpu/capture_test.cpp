@@ -135,6 +135,48 @@ TEST_F(fake_gpu_capture, calls_on_the_default_stream) {
   EXPECT_TRUE(scene.on_device.call(scene.rope, nullptr)) << "without a capture it takes the default stream";
 }
 
+TEST_F(fake_gpu_capture, calls_on_the_default_stream_in_fallback) {
+  const Scene scene(kBareDevice);
+  expect_capture_survives(scene.stream, "default stream in fallback", [&] {
+    EXPECT_EQ(scene.on_device.call(scene.rope, nullptr).status(), hiprope_error_capturing);
+  });
+}
+
+// What PyTorch captures: a stream that does not wait for the default stream, which stays free.
+TEST_F(fake_gpu_capture, a_stream_of_its_own_leaves_the_default_stream_free) {
+  const Scene scene(kKernelDevice);
+  hipStream_t apart = nullptr;
+  ASSERT_EQ(hipStreamCreateWithFlags(&apart, hipStreamNonBlocking), hipSuccess);
+  ASSERT_EQ(hipStreamBeginCapture(apart, hipStreamCaptureModeRelaxed), hipSuccess);
+  EXPECT_TRUE(scene.on_device.call(scene.rope, nullptr));
+  EXPECT_TRUE(scene.rope.clear_position_errors());
+  hipGraph_t graph = nullptr;
+  EXPECT_EQ(hipStreamEndCapture(apart, &graph), hipSuccess) << "the capture was broken";
+  EXPECT_EQ(hipGraphDestroy(graph), hipSuccess);
+  EXPECT_EQ(hipStreamDestroy(apart), hipSuccess);
+}
+
+// The functions for one tensor and for host memory.
+TEST_F(fake_gpu_capture, other_functions) {
+  const Scene scene(kKernelDevice);
+  RopeConfig config;
+  config.head_dim = 8;
+  config.max_positions = 4;
+  const Rope cpu(config, Device::cpu());
+  std::vector<float> values(8, 1.0F);
+  const TensorView view = TensorView::thd(values.data(), DataType::f32, 1, 1, 8);
+  Case single = scene.c;
+  single.k.reset();
+  single.k_out.reset();
+  expect_capture_survives(scene.stream, "other functions", [&] {
+    EXPECT_TRUE(scene.on_device.call(single, scene.rope, scene.stream));
+    EXPECT_TRUE(apply_rope_cpu(cpu, view, Positions::from(1)));
+    EXPECT_EQ(apply_rope_cpu(scene.rope, view, Positions::from(1)).status(), hiprope_error_wrong_device);
+    EXPECT_EQ(apply_position_embeddings_cpu(scene.rope, view, view, Positions::from(1)).status(),
+              hiprope_error_wrong_device);
+  });
+}
+
 TEST_F(fake_gpu_capture, a_replayed_clear_clears) {
   const Scene scene(kKernelDevice);
   ASSERT_TRUE(scene.on_device.call(scene.rope, scene.stream));

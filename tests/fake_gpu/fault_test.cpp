@@ -102,7 +102,9 @@ TEST_F(fake_gpu_faults, creation_returns_the_runtimes_code_and_keeps_nothing) {
         hiprope_destroy(rope);
         continue;
       }
-      const bool of_module = fault.call == Call::module_load_data || fault.call == Call::module_get_function;
+      // Out of memory says nothing about what the GPU can run, so it is no reason to fall back.
+      const bool of_module = (fault.call == Call::module_load_data || fault.call == Call::module_get_function) &&
+                             fault.error != hipErrorOutOfMemory;
       if (of_module && fallback == Fallback::allow) {
         ASSERT_EQ(status, hiprope_ok) << hiprope_last_error();
         hiprope_rope_info info{};

@@ -126,13 +126,15 @@ void edit(Input& input, void* record, const Field (&fields)[count]) {
 
 // Elements from a view's data to its last one; more than kMostElements where that, or any size, is not sane.
 std::int64_t span_of(const hiprope_tensor& view) {
+  constexpr std::int64_t kTooMany = kMostElements + 1;
   const auto bounded = [](std::int64_t value) { return value >= 0 && value <= kMostElements; };
-  if (!bounded(view.tokens) || !bounded(view.heads) || !bounded(view.head_dim)) return kMostElements + 1;
+  if (!bounded(view.tokens) || !bounded(view.heads) || !bounded(view.head_dim)) return kTooMany;
   if (view.tokens == 0 || view.heads == 0) return 0;
-  if (view.tokens > 1 && !bounded(view.token_stride)) return kMostElements + 1;
-  if (view.heads > 1 && !bounded(view.head_stride)) return kMostElements + 1;
-  return (view.tokens > 1 ? (view.tokens - 1) * view.token_stride : 0) +
-         (view.heads > 1 ? (view.heads - 1) * view.head_stride : 0) + view.head_dim;
+  if (view.tokens > 1 && !bounded(view.token_stride)) return kTooMany;
+  if (view.heads > 1 && !bounded(view.head_stride)) return kTooMany;
+  const std::int64_t span = (view.tokens > 1 ? (view.tokens - 1) * view.token_stride : 0) +
+                            (view.heads > 1 ? (view.heads - 1) * view.head_stride : 0) + view.head_dim;
+  return std::min(span, kTooMany);
 }
 
 struct Tensors {
@@ -169,12 +171,18 @@ void call(Input& input, const hiprope_rope* rope, const hiprope_config& config) 
   const std::int64_t tokens = input.byte() % 6;
   const Tensors q = make_tensors(input, config, tokens), k = make_tensors(input, config, tokens);
   if (!reachable(q) || !reachable(k)) return;
-  const std::int32_t axes = input.byte() % 6;
-  hiprope_positions positions{sizeof(positions), nullptr, input.number(), 0, input.byte() % 4, axes};
-  std::vector<std::int64_t> ids(static_cast<std::size_t>(std::max<std::int64_t>(q.in.tokens, 1)) * 6 + 6);
-  std::ranges::generate(ids, [&] { return input.number(); });
+  hiprope_positions positions{sizeof(positions), nullptr, input.number(), 0, input.byte() % 4, input.byte() % 6};
   positions.axis_stride = input.byte() % 3 == 0 ? 0 : q.in.tokens + input.byte() % 2;
-  if (input.byte() % 2 == 0) positions.ids = ids.data();
+  // As many bytes as a sound call reads, so that AddressSanitizer guards their end.
+  const std::int64_t axis_stride = positions.axis_stride == 0 ? q.in.tokens : positions.axis_stride;
+  const std::int64_t count = std::max(positions.axes - 1, 0) * axis_stride + q.in.tokens;
+  const std::size_t id_bytes = positions.type == hiprope_position_int32 ? 4 : 8;
+  const auto ids = std::make_unique<std::byte[]>(static_cast<std::size_t>(count) * id_bytes);
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(count, 64); ++i) {
+    const std::int64_t id = input.number();
+    std::memcpy(ids.get() + static_cast<std::size_t>(i) * id_bytes, &id, id_bytes);
+  }
+  if (input.byte() % 2 == 0) positions.ids = ids.get();
   hiprope_apply_options options{};
   std::int32_t path = 0;
   options.size = sizeof(options);
@@ -204,16 +212,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   config.head_dim = 16;
   config.max_positions = 32;
   edit(input, &config, kConfigFields);
-  std::vector<double> list(kListed);
-  std::vector<std::uint8_t> axis_of_pair(kListed);
+  // Lists are as long as their counts say.
+  config.scaling.factor_count = std::min(config.scaling.factor_count, kListed);
+  config.axis_of_pair_count = std::min(config.axis_of_pair_count, kListed);
+  std::vector<double> list(static_cast<std::size_t>(std::max(config.scaling.factor_count, 0)));
+  std::vector<std::uint8_t> axis_of_pair(static_cast<std::size_t>(std::max(config.axis_of_pair_count, 0)));
   const std::uint8_t lists = input.byte();
   if (lists != 0) {
     std::ranges::generate(list, [&] { return input.real(); });
     std::ranges::generate(axis_of_pair, [&] { return input.byte() % 5; });
   }
-  // Lists are read as long as their counts say.
-  if (config.scaling.factor_count > kListed) config.scaling.factor_count = kListed;
-  if (config.axis_of_pair_count > kListed) config.axis_of_pair_count = kListed;
   if ((lists & 1) != 0) config.scaling.short_factor = list.data();
   if ((lists & 2) != 0) config.scaling.long_factor = list.data();
   if ((lists & 4) != 0) config.scaling.inv_freq = list.data();

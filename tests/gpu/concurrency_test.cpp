@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/support/cases.h"
 #include "tests/support/gpu.h"
@@ -147,24 +149,29 @@ TEST(GpuConcurrency, Throughput) {
   HIPROPE_NEEDS_GPU();
   const Job job = jobs().front();
   std::vector<Rope> ropes;
-  for (int device = 0; device < gpu_count(); ++device) ropes.emplace_back(job.c.config, Device::gpu(device));
+  for (int device = 0; device < gpu_count(); ++device) {
+    ropes.emplace_back(job.c.config, Device::gpu(device), Fallback::forbid);
+    ASSERT_TRUE(ropes.back()) << ropes.back().created().message();
+  }
   for (int threads = 1; threads <= kThreads; threads *= 2) {
     constexpr int kCalls = 4000;
-    std::atomic<int> ready = 0;
-    std::chrono::steady_clock::time_point start;
+    using Clock = std::chrono::steady_clock;
+    std::atomic<int> ready = 0, calling = threads;
+    Clock::time_point start, stop;
     in_threads(threads, [&](int thread) {
-      const int device = thread % static_cast<int>(ropes.size());
-      const AsCurrent current(device);
+      const auto device = static_cast<std::size_t>(thread) % ropes.size();
+      const AsCurrent current(static_cast<int>(device));
       const DeviceCase on_device(job.c, job.before);
       const Stream stream;
-      if (ready.fetch_add(1) == threads - 1) start = std::chrono::steady_clock::now();
+      if (ready.fetch_add(1) == threads - 1) start = Clock::now();
       while (ready.load() < threads) std::this_thread::yield();
       for (int i = 0; i < kCalls; ++i) {
-        ASSERT_TRUE(on_device.call(ropes[static_cast<std::size_t>(device)], stream));
+        ASSERT_EQ(on_device.call(ropes[device], stream).path(), Path::gpu);
         if (i % 200 == 199) stream.wait();
       }
+      if (calling.fetch_sub(1) == 1) stop = Clock::now();
     });
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double> seconds = stop - start;
     std::printf("%2d threads on %zu GPUs: %.2f million calls a second\n", threads, ropes.size(),
                 threads * kCalls / seconds.count() / 1e6);
   }

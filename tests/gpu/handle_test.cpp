@@ -297,13 +297,20 @@ TEST(GpuCapture, NoFunctionBreaksIt) {
   HIPROPE_NEEDS_GPU();
   const Case c = build(plain_draft());
   const Images before = make_images(c);
-  const DeviceCase on_device(c, before), beside(c, before);
+  const DeviceCase on_device(c, before);
+  Draft apart = plain_draft();
+  apart.out_of_place = true;  // so that it may be rotated any number of times
+  const Case other_case = build(apart);
+  const Images other_images = make_images(other_case);
+  const DeviceCase beside(other_case, other_images);
   const Stream stream, other;
   const Rope rope(c.config, Device::gpu(), Fallback::forbid);
   const auto use_everything = [&] {
     const Rope made(c.config, Device::gpu(), Fallback::forbid);
     EXPECT_TRUE(made) << made.created().message();
     EXPECT_TRUE(beside.call(rope, other));
+    std::int32_t count = 0;
+    EXPECT_EQ(hiprope_device_count(&count), hiprope_ok);
     hiprope_position_errors errors{};
     EXPECT_TRUE(rope.read_position_errors(errors, other.get()));
     EXPECT_TRUE(rope.clear_position_errors(other.get()));
@@ -324,7 +331,12 @@ TEST(GpuCapture, NoFunctionBreaksIt) {
   const Graph graph(stream);
   EXPECT_TRUE(recorded) << recorded.message();
   expect_replay_rotates(graph, stream, c, before, on_device);
+  Images expected = other_images;
+  run_cpu(other_case, expected);
+  EXPECT_EQ(difference(other_case, expected, beside.download()), "");
+  beside.upload(other_images);
   EXPECT_TRUE(beside.call(rope, nullptr)) << "without a capture the default stream serves";
+  EXPECT_EQ(difference(other_case, expected, beside.download()), "");
 }
 
 TEST(GpuHandle, ADeviceThatDoesNotExistIsNamed) {

@@ -13,6 +13,18 @@ _Static_assert(hiprope_error_environment == -26, "statuses keep their values");
 _Static_assert(hiprope_f32 == 0 && hiprope_f16 == 1 && hiprope_bf16 == 2, "data types keep their values");
 _Static_assert(hiprope_half_split == 0 && hiprope_interleaved == 1 && hiprope_blocked == 2,
                "pairings keep their values");
+_Static_assert(hiprope_output_as_input == 0 && hiprope_output_half_split == 1, "output pairings keep their values");
+_Static_assert(hiprope_angles_exact == 0 && hiprope_angles_float32 == 1, "kinds of angles keep their values");
+_Static_assert(hiprope_axes_chunked == 0 && hiprope_axes_interleaved == 1 && hiprope_axes_ernie == 2 &&
+                   hiprope_axes_round_robin == 3 && hiprope_axes_rarest_first == 4 && hiprope_axes_custom == 5,
+               "axis layouts keep their values");
+_Static_assert(hiprope_frequencies_continuous == 0 && hiprope_frequencies_restart == 1 &&
+                   hiprope_frequencies_strided == 2,
+               "frequency layouts keep their values");
+_Static_assert(hiprope_position_int32 == 0 && hiprope_position_int64 == 1, "position types keep their values");
+_Static_assert(hiprope_forward == 0 && hiprope_inverse == 1, "directions keep their values");
+_Static_assert(hiprope_fallback_allow == 0 && hiprope_fallback_forbid == 1, "fallbacks keep their values");
+_Static_assert(hiprope_scaling_default == 0 && hiprope_path_none == 0, "nothing set is 0");
 _Static_assert(hiprope_path_gpu == 1 && hiprope_path_cpu == 2 && hiprope_path_cpu_fallback == 3,
                "paths keep their values");
 _Static_assert(hiprope_scaling_linear == 1 && hiprope_scaling_dynamic == 2 && hiprope_scaling_ntk == 3 &&

@@ -26,7 +26,7 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
 // Whether a kernel of other access bytes can do the launch: a narrower one always can.
 bool can_run(const BodyLaunch& launch, int variant);
 // Turns the launch over to another kernel, in chunks of at most `chunk_tokens` tokens, as params.h describes.
-void retarget(const Case& c, BodyLaunch& launch, int variant, std::int64_t chunk_tokens);
+void retarget(const Case& c, BodyLaunch& launch, int variant, std::int64_t chunk_tokens, bool narrow_copies);
 
 // Gives the launch the Rope's table in the order of `tile_shift`; see table_location.
 void arrange_table(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch);
@@ -35,7 +35,8 @@ void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk);
 
 // Runs the case by one kernel, or by the planned one where `variant` is negative. Bytes that the call may not touch
 // are poisoned under AddressSanitizer meanwhile.
-Outcome run_body(const Case& c, const Rope& rope, int variant, std::int64_t chunk_tokens, Images& images);
+Outcome run_body(const Case& c, const Rope& rope, int variant, std::int64_t chunk_tokens, bool narrow_copies,
+                 Images& images);
 
 // Empty, or how some kernel's result differs from the CPU path's.
 std::string body_mismatch(const Case& c);

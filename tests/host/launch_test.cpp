@@ -142,6 +142,31 @@ TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
   }
 }
 
+// Out of place with pass-through elements the last tile may be only partly filled.
+TEST(LaunchPlan, GridsCoverWholeTilesWithin31Bits) {
+  Case c = build(draft_of(DataType::bf16, 128, 64));
+  const Rope rope(c.config, Device::cpu());
+  for (const std::int64_t tokens : {std::int64_t{1}, std::int64_t{1} << 20, std::int64_t{1} << 27}) {
+    for (const std::int64_t heads : {1, 33, 128}) {
+      internal::CheckedCall call;
+      call.tensors = 1;
+      call.in_place = false;
+      call.in[0] = TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 40), c.type, tokens, heads, 128);
+      call.out[0] = TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 50), c.type, tokens, heads, 128);
+      internal::LaunchPlan plan{};
+      ASSERT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_ok) << hiprope_last_error();
+      const KernelParams& p = plan.params;
+      ASSERT_EQ(p.rotate_units, 4);
+      ASSERT_EQ(p.copy_units, 8);
+      const std::int64_t tiles = (p.chunk_tokens * p.head_groups + kTileRows - 1) / kTileRows;
+      const std::int64_t threads = std::int64_t{plan.blocks} * p.block_threads;
+      EXPECT_GE(threads, tiles * kTileRows * 12);
+      EXPECT_LE(threads, std::int64_t{1} << 31);
+      EXPECT_GE(plan.chunks * p.chunk_tokens, tokens);
+    }
+  }
+}
+
 // 24 of 96 elements turn, so pairs are 24 elements apart and allow 8 bytes; the 72 others begin on 16.
 TEST(LaunchPlan, OutOfPlaceCopiesGoByTilesAndAsWideAsTheyMay) {
   Draft draft = draft_of(DataType::bf16, 96, 24);
@@ -168,6 +193,22 @@ TEST(LaunchPlan, ATokenTooLargeForALaunchIsRefused) {
   internal::LaunchPlan plan{};
   EXPECT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_error_too_large);
   EXPECT_NE(std::string(hiprope_last_error()).find("2147483647 heads"), std::string::npos) << hiprope_last_error();
+}
+
+// Each fits the interface; their sum is what a kernel counts.
+TEST(LaunchPlan, HeadsOfQAndKTogetherPast31BitsAreRefused) {
+  Case c = build(draft_of(DataType::bf16, 2));
+  const Rope rope(c.config, Device::cpu());
+  internal::CheckedCall call;
+  call.tensors = 2;
+  for (hiprope_tensor& view : call.in) {
+    view =
+        TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 40), c.type, 1, (std::int64_t{1} << 31) - 2000, 2);
+  }
+  std::copy(std::begin(call.in), std::end(call.in), std::begin(call.out));
+  internal::LaunchPlan plan{};
+  EXPECT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_error_too_large);
+  EXPECT_NE(std::string(hiprope_last_error()).find("4294963296 heads"), std::string::npos) << hiprope_last_error();
 }
 
 }  // namespace

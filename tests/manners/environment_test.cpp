@@ -27,8 +27,9 @@ TEST(environment, nonsense_is_refused_by_name) {
       {"HIPROPE_LOG", {"1", "bench ", " bench", "Bench", "benchmark", "off,bench"}, {"", "off"}},
       {"HIPROPE_TUNING",
        {"1", "heads", "heads=", "heads=3", "heads=2,", ",heads=2", "heads=2;block=64", "block=-64", "block=100",
-        "block=512", "block=99999999999", "heads= 2", "width=8"},
+        "block=512", "block=99999999999", "heads= 2", "width=8", "heads=0", "block=0", "heads=1,heads=2"},
        {"", "heads=1", "heads=2,block=128", "block=64"}},
+      {"HIPROPE_HIDE_CODE_OBJECTS", {"yes", "2", "1 ", "true"}, {"", "0", "1"}},
   };
   for (const auto& variable : kVariables) {
     for (const char* value : variable.nonsense) {

@@ -211,7 +211,7 @@ Case random_case(Random& random) {
   c.name = "random";
   c.config = random_config(random);
   c.type = random.pick({DataType::f32, DataType::f16, DataType::bf16});
-  c.tokens = random.chance(5) ? 0 : random.between(1, 7);
+  c.tokens = random.chance(5) ? 0 : random.between(1, random.chance(5) ? 80 : 7);
   c.direction = random.pick({Direction::forward, Direction::inverse});
   c.wild = random.chance(40);
   c.seed = random.bits();

@@ -1,8 +1,11 @@
 // Seeded random numbers that are the same on every machine, and the seed a run prints and takes.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <initializer_list>
 
 namespace hiprope::test {
@@ -35,7 +38,13 @@ class Random {
 
 inline std::int64_t environment_number(const char* name, std::int64_t otherwise) {
   const char* text = std::getenv(name);
-  return text != nullptr && *text != '\0' ? std::strtoll(text, nullptr, 0) : otherwise;
+  if (text == nullptr || *text == '\0') return otherwise;
+  std::int64_t value = 0;
+  const char* const end = text + std::strlen(text);
+  const auto result = std::from_chars(text, end, value);
+  if (result.ec == std::errc() && result.ptr == end) return value;
+  std::fprintf(stderr, "%s is \"%s\"; set it to a whole number\n", name, text);
+  std::exit(EXIT_FAILURE);
 }
 
 inline std::uint64_t run_seed() {
