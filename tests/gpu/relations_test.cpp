@@ -6,44 +6,10 @@
 #include "tests/support/gpu.h"
 #include "tests/support/oracle.h"
 #include "tests/support/property.h"
+#include "tests/support/relations.h"
 
 namespace hiprope::test {
 namespace {
-
-// One call over T tokens as T calls over one.
-std::vector<Case> by_token(const Case& c) {
-  std::vector<Case> calls;
-  for (std::int64_t token = 0; token < c.tokens; ++token) {
-    Case one = c;
-    one.tokens = 1;
-    for (Side* side :
-         {&one.q, one.k ? &*one.k : nullptr, one.q_out ? &*one.q_out : nullptr, one.k_out ? &*one.k_out : nullptr}) {
-      if (side != nullptr) side->offset += token * side->token_stride;
-    }
-    if (c.ids_bytes == 0)
-      one.start = static_cast<std::int64_t>(static_cast<std::uint64_t>(c.start) + static_cast<std::uint64_t>(token));
-    one.ids.clear();
-    one.axis_stride = 0;
-    for (std::int32_t axis = 0; axis < c.position_axes && c.ids_bytes != 0; ++axis) {
-      const std::int64_t stride = c.axis_stride != 0 ? c.axis_stride : c.tokens;
-      one.ids.push_back(c.ids[static_cast<std::size_t>(axis * stride + token)]);
-    }
-    calls.push_back(one);
-  }
-  return calls;
-}
-
-// A call over Q and K as one call each.
-std::vector<Case> by_tensor(const Case& c) {
-  if (!c.k) return {c};
-  Case q = c;
-  q.k.reset();
-  q.k_out.reset();
-  Case k = q;
-  k.q = *c.k;
-  k.q_out = c.k_out;
-  return {q, k};
-}
 
 // Calls of their own ids over the buffers of one case, one after another.
 std::string run_calls(const Case& c, const std::vector<Case>& calls, const Rope& rope, const Images& before,
@@ -73,17 +39,27 @@ std::string gpu_mismatch(const Case& c) {
   if (outcome.refused != cpu.refused || outcome.first_refused != cpu.first_refused) return "refused tokens differ";
   if (const std::string fault = oracle_mismatch(c, before, eager); !fault.empty()) return "oracle: " + fault;
   if (cpu.path == Path::none) return {};
-  switch (c.seed % 3) {
+  switch (c.seed % 4) {
     case 0: {
       Images replayed = before;
       const Outcome captured = run_gpu(c, rope, Mode::captured, replayed);
       if (captured.status != hiprope_ok) return "captured: " + captured.message;
+      if (captured.refused != cpu.refused || captured.first_refused != cpu.first_refused) {
+        return "captured: refused tokens differ";
+      }
       const std::string fault = difference(c, expected, replayed);
       return fault.empty() ? "" : "captured: " + fault;
     }
     case 1: {
       const std::string fault = run_calls(c, by_tensor(c), rope, before, expected);
       return fault.empty() ? "" : "two single launches: " + fault;
+    }
+    case 2: {
+      Moved moved = moved_apart(c, before);
+      const Outcome apart = run_gpu(moved.c, rope, Mode::eager, moved.before);
+      if (apart.status != hiprope_ok) return "out of place: " + apart.message;
+      const std::string fault = difference(c, expected, moved_back(c, moved.before));
+      return fault.empty() ? "" : "out of place: " + fault;
     }
     default: {
       const std::string fault = run_calls(c, by_token(c), rope, before, expected);

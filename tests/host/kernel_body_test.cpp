@@ -5,9 +5,12 @@
 
 #include <cstdio>
 
+#include <fmt/format.h>
+
 #include "tests/support/cases.h"
 #include "tests/support/oracle.h"
 #include "tests/support/property.h"
+#include "tests/support/relations.h"
 
 namespace hiprope::test {
 
@@ -78,6 +81,31 @@ TEST(KernelBodyProperty, RandomCasesMatchTheOracleOnTheCpuPath) {
     return outcome.status != hiprope_ok ? outcome.message : oracle_mismatch(c, before, after);
   };
   EXPECT_EQ(check_property(property, environment_number("HIPROPE_PROPERTY_CASES", 20000) / 4, run_seed() + 1), "");
+}
+
+// The kernels have the CPU path's bits in every case, so what holds between its calls holds between theirs.
+std::string relation_mismatch(const Case& c) {
+  const Images before = make_images(c);
+  const Rope rope(c.config, Device::cpu());
+  Images expected = before;
+  if (const Outcome whole = run_cpu(c, rope, expected); whole.status != hiprope_ok) return whole.message;
+  for (const auto& calls : {by_tensor(c), by_token(c)}) {
+    Images images = before;
+    for (const Case& one : calls) {
+      if (const Outcome part = run_cpu(one, rope, images); part.status != hiprope_ok) return part.message;
+    }
+    if (const std::string fault = difference(c, expected, images); !fault.empty()) {
+      return fmt::format("as {} calls: {}", calls.size(), fault);
+    }
+  }
+  Moved moved = moved_apart(c, before);
+  if (const Outcome apart = run_cpu(moved.c, rope, moved.before); apart.status != hiprope_ok) return apart.message;
+  const std::string fault = difference(c, expected, moved_back(c, moved.before));
+  return fault.empty() ? "" : "out of place: " + fault;
+}
+
+TEST(KernelBodyProperty, RandomCasesAreTheSameByTensorByTokenAndOutOfPlace) {
+  EXPECT_EQ(check_property(relation_mismatch, environment_number("HIPROPE_PROPERTY_CASES", 20000), run_seed() + 2), "");
 }
 
 // A failure is reduced to a case that fails for the same reason and has nothing else in it.
