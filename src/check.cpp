@@ -243,7 +243,7 @@ hiprope_status check_process() {
 
 hiprope_status check_handle(const hiprope_rope* rope) {
   if (rope == nullptr) return fail(hiprope_error_null_argument, "rope is null");
-  if (rope->fork_generation == fork_generation()) return hiprope_ok;
+  if (fork_generation() == 0) return hiprope_ok;
   return fail(hiprope_error_forked,
               "rope was created before this process was forked; create Ropes in the child only"
               " after exec");

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
-#include <limits>
 
 #include "rope.h"
 #include "status.h"
@@ -29,7 +28,6 @@ namespace {
 
 constexpr std::int64_t kMaxAccessBytes = 16;
 constexpr std::int64_t kMaxChunks = 65535;
-constexpr std::int64_t kMaxHeads = std::numeric_limits<std::int32_t>::max();
 // Items of one chunk: with the last block's surplus threads an item's index stays below 2^31.
 constexpr std::int64_t kMaxItems = (std::int64_t{1} << 31) - 1024;
 
@@ -78,9 +76,6 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   const hiprope_tensor& q = call.in[0];
   const std::int64_t k_heads = call.tensors == 2 ? call.in[1].heads : 0;
   const std::int64_t heads = q.heads + k_heads;
-  if (heads > kMaxHeads) {
-    return fail(hiprope_error_too_large, heads, " heads of q and k together, more than ", kMaxHeads);
-  }
   const std::int64_t size = element_bytes(q.data_type);
   const std::int32_t pairs = config.rotary_dim / 2;
   const std::int64_t passed = call.in_place ? 0 : config.head_dim - config.rotary_dim;

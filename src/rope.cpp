@@ -123,7 +123,7 @@ hiprope_status hiprope_create(const hiprope_config* config, int32_t device, int3
 
 void hiprope_destroy(hiprope_rope* rope) {
   // The GPU is the parent's: a forked child only lets go of it.
-  if (rope != nullptr && rope->fork_generation != fork_generation()) (void)rope->gpu_state.release();
+  if (rope != nullptr && fork_generation() != 0) (void)rope->gpu_state.release();
   delete rope;
 }
 

@@ -46,7 +46,6 @@ struct hiprope_rope {
   bool log_calls = false;
   hiprope::internal::TuningOverride tuning;
   hiprope::internal::VariantIndex variants = {};
-  std::uint32_t fork_generation = 0;
   std::uint64_t table_bytes = 0;
   std::unique_ptr<float[]> host_table;  // where the CPU does the work
   std::unique_ptr<hiprope::internal::gpu::State, hiprope::internal::StateCloser> gpu_state;

@@ -2,41 +2,23 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <memory>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "tests/fake_gpu/fixture.h"
-#include "tests/support/random.h"
+#include "tests/support/concurrency.h"
 
 namespace hiprope::test {
 namespace {
 
 using fake_gpu_concurrency = FakeGpu;
 
-constexpr int kThreads = 16;
-
-template <typename Work>
-void in_threads(int count, const Work& work) {
-  std::vector<std::thread> threads;
-  for (int i = 0; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
-  for (std::thread& thread : threads) thread.join();
-}
-
-struct Job {
-  Case c;
-  Images before, expected;
-};
-
 std::vector<Job> jobs() {
   std::vector<Job> list;
   for (const bool out_of_place : {false, true}) {
     for (const Arrangement arrangement :
          {Arrangement::thd, Arrangement::htd, Arrangement::packed, Arrangement::padded}) {
-      const Case c = small_case(out_of_place, arrangement);
-      const Images before = make_images(c);
-      list.push_back({c, before, expected_images(c, before)});
+      list.emplace_back(small_case(out_of_place, arrangement));
     }
   }
   return list;
@@ -59,7 +41,7 @@ TEST_F(fake_gpu_concurrency, ropes_are_created_used_and_destroyed_by_many_thread
     for (int i = 0; i < 12; ++i) {
       const int device = static_cast<int>(random.between(kKernelDevice, kBareDevice));
       const AsCurrent current(device);
-      const Job& job = list[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(list.size()) - 1))];
+      const Job& job = any(list, random);
       const Rope rope(job.c.config, Device::gpu(device));
       ASSERT_EQ(run_job(job, rope), "") << "thread " << thread << " seed " << run_seed();
       hiprope_position_errors errors{};
@@ -82,7 +64,7 @@ TEST_F(fake_gpu_concurrency, ropes_are_shared_by_many_threads) {
     for (int i = 0; i < 24; ++i) {
       const auto at = static_cast<std::size_t>(random.between(0, 2));
       const AsCurrent current(static_cast<int>(at));
-      const Job& job = list[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(list.size()) - 1))];
+      const Job& job = any(list, random);
       ASSERT_EQ(run_job(job, ropes[at]), "") << "thread " << thread << " seed " << run_seed();
       calls[at].fetch_add(1);
       if (random.chance(25)) {

@@ -32,13 +32,6 @@ Case small_case(bool out_of_place, Arrangement arrangement) {
   return build(draft);
 }
 
-Images expected_images(const Case& c, const Images& before) {
-  Images images = before;
-  const Outcome outcome = run_cpu(c, images);
-  EXPECT_EQ(outcome.status, hiprope_ok) << outcome.message;
-  return images;
-}
-
 std::string calls_since(const fake::Counts& before) {
   const fake::Counts now = fake::counts();
   std::string text;

@@ -26,9 +26,6 @@ class FakeGpu : public testing::Test {
 // Q and K with a partial rotary dim; ids with two tokens outside the table.
 Case small_case(bool out_of_place, Arrangement arrangement = Arrangement::padded);
 
-// What the CPU path makes of the case.
-Images expected_images(const Case& c, const Images& before);
-
 // Counted calls from `before` until now, as "malloc x2, launch_kernel x1"; "" for none.
 std::string calls_since(const fake::Counts& before);
 

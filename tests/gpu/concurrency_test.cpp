@@ -5,30 +5,14 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/support/cases.h"
+#include "tests/support/concurrency.h"
 #include "tests/support/gpu.h"
-#include "tests/support/oracle.h"
-#include "tests/support/random.h"
 
 namespace hiprope::test {
 namespace {
-
-constexpr int kThreads = 16;
-
-template <typename Work>
-void in_threads(int count, const Work& work) {
-  std::vector<std::thread> threads;
-  for (int i = 0; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
-  for (std::thread& thread : threads) thread.join();
-}
-
-struct Job {
-  Case c;
-  Images before, expected;
-};
 
 // Every element type, in place and out of place; two tokens of each are outside the table.
 std::vector<Job> jobs() {
@@ -45,18 +29,10 @@ std::vector<Job> jobs() {
       draft.q_heads = 4;
       draft.k_heads = 2;
       draft.ids = {1, -1, 63, 64, 0, 7};
-      Job job{build(draft), {}, {}};
-      job.before = make_images(job.c);
-      job.expected = job.before;
-      run_cpu(job.c, job.expected);
-      list.push_back(std::move(job));
+      list.emplace_back(build(draft));
     }
   }
   return list;
-}
-
-const Job& any(const std::vector<Job>& list, Random& random) {
-  return list[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(list.size()) - 1))];
 }
 
 // One job on a stream of its own, called while `elsewhere` is the thread's current device; what went wrong, or nothing.

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "tests/support/random.h"
 
@@ -190,6 +191,13 @@ Outcome run_cpu(const Case& c, const Rope& rope, Images& images) {
 
 Outcome run_cpu(const Case& c, Images& images) {
   return run_cpu(c, Rope(c.config, Device::cpu()), images);
+}
+
+Images expected_images(const Case& c, const Images& before) {
+  Images images = before;
+  const Outcome outcome = run_cpu(c, images);
+  EXPECT_EQ(outcome.status, hiprope_ok) << outcome.message;
+  return images;
 }
 
 std::string difference(const Case& c, const Images& expected, const Images& actual) {

@@ -98,6 +98,8 @@ std::vector<std::byte> id_bytes(const Case& c);
 // Runs the case on a Rope of the CPU device, in `images`.
 Outcome run_cpu(const Case& c, Images& images);
 Outcome run_cpu(const Case& c, const Rope& rope, Images& images);
+// What the CPU path makes of the case, which it must accept.
+Images expected_images(const Case& c, const Images& before);
 
 // Empty, or the first byte by which two results differ. Any NaN equals any NaN where a rotation wrote it.
 std::string difference(const Case& c, const Images& expected, const Images& actual);
