@@ -140,7 +140,7 @@ hiprope_status run_through_host(const hiprope_rope& rope, const CheckedCall& cal
   if (capturing) {
     return fail(hiprope_error_capturing,
                 "the CPU fallback has to wait for the stream while it, or a stream that waits for it, is captured (",
-                rope.fallback_reason, ")");
+                static_cast<const char*>(rope.kernels.reason), ")");
   }
   const Staging staging{rope, stream};
   HostCall host = host_call(rope, call);

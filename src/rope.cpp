@@ -52,17 +52,14 @@ hiprope_status open_gpu(hiprope_rope& rope, std::int32_t fallback, bool hidden) 
   rope.compute_units = info.compute_units;
 
   gpu::State* state = nullptr;
-  gpu::KernelSupport support = {};
-  const auto status = gpu::open(rope.device, rope.layout, state, support);
+  const auto status = gpu::open(rope.device, rope.layout, state, rope.kernels);
   rope.gpu_state.reset(state);
   if (status != hiprope_ok) return status;
-  if (hidden) support = {false, "HIPROPE_HIDE_CODE_OBJECTS is set"};
-  rope.path = support.usable ? hiprope_path_gpu : hiprope_path_cpu_fallback;
-  if (support.usable) return hiprope_ok;
-  rope.fallback_reason = support.reason;
-  if (fallback == hiprope_fallback_allow) return hiprope_ok;
+  if (hidden) rope.kernels = {false, "HIPROPE_HIDE_CODE_OBJECTS is set"};
+  rope.path = rope.kernels.usable ? hiprope_path_gpu : hiprope_path_cpu_fallback;
+  if (rope.kernels.usable || fallback == hiprope_fallback_allow) return hiprope_ok;
   return fail(hiprope_error_no_code_object, "GPU ", rope.device, " (", static_cast<const char*>(rope.architecture),
-              ") cannot run the kernels and fallback is forbidden: ", support.reason);
+              ") cannot run the kernels and fallback is forbidden: ", static_cast<const char*>(rope.kernels.reason));
 }
 
 hiprope_status upload_table(hiprope_rope& rope, const float* table) {
@@ -185,7 +182,7 @@ hiprope_status hiprope_get_rope_info(const hiprope_rope* rope, hiprope_rope_info
       .attention_scaling = rope->frequencies.attention_scaling,
       .softmax_scale = rope->frequencies.softmax_scale,
       .architecture = rope->architecture,
-      .fallback_reason = rope->fallback_reason,
+      .fallback_reason = rope->kernels.reason,
   };
   return write_struct("info", info, &facts, sizeof(facts), sizeof(facts));
 }

@@ -41,7 +41,7 @@ struct hiprope_rope {
   std::int32_t device = hiprope_device_cpu;
   std::int32_t path = hiprope_path_cpu;
   std::int32_t compute_units = 0;
-  const char* fallback_reason = "";
+  hiprope::internal::gpu::KernelSupport kernels;  // of a Rope on a GPU
   char architecture[64] = "cpu";
   bool log_calls = false;
   hiprope::internal::TuningOverride tuning;

@@ -27,10 +27,10 @@ const char* code_object_architecture(int index);
 // What a Rope keeps on its GPU.
 struct State;
 
-// Whether the device can run the kernels, and if not why; the text is static.
+// Whether the device can run the kernels, and if not why.
 struct KernelSupport {
-  bool usable;
-  const char* reason;
+  bool usable = false;
+  char reason[120] = "";
 };
 
 // Opens the device for kernels of one layout. Without usable kernels the state still copies, for the fallback.

@@ -1,7 +1,9 @@
 // The GPU side of a Rope on HIP's module API: code objects, tables, launches and copies.
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "gpu/code_objects.h"
 #include "gpu/gpu.h"
@@ -28,10 +30,11 @@ namespace {
 
 constexpr const char* kKernels[2] = {"rope", "position_embeddings"};
 
-hiprope_status check(hipError_t error, const char* what) {
+template <typename... What>
+hiprope_status check(hipError_t error, const What&... what) {
   if (error == hipSuccess) return hiprope_ok;
   (void)hipGetLastError();  // a sticky-free error must not surface in the caller's next query
-  return fail(static_cast<hiprope_status>(error), what, " failed: ", hipGetErrorName(error), " (",
+  return fail(static_cast<hiprope_status>(error), what..., " failed: ", hipGetErrorName(error), " (",
               hipGetErrorString(error), ")");
 }
 
@@ -40,31 +43,20 @@ void ignore(hipError_t error) {
   if (error != hipSuccess) (void)hipGetLastError();
 }
 
-// Makes a device current and restores the caller's. Skipped where there is only one.
-class CurrentDevice {
- public:
-  explicit CurrentDevice(const State& state) {
-    if (state.only_device) return;
-    error_ = hipGetDevice(&previous_);
-    if (error_ != hipSuccess || previous_ == state.device) return;
-    error_ = hipSetDevice(state.device);
-    restore_ = error_ == hipSuccess;
-  }
-  CurrentDevice(const CurrentDevice&) = delete;
-  CurrentDevice& operator=(const CurrentDevice&) = delete;
-  ~CurrentDevice() {
-    if (restore_) ignore(hipSetDevice(previous_));
-  }
-  [[nodiscard]] hiprope_status status(const char* what = "selecting the Rope's device") const {
-    return check(error_, what);
-  }
-  hipError_t error() const { return error_; }
-
- private:
-  hipError_t error_ = hipSuccess;
-  int previous_ = 0;
-  bool restore_ = false;
-};
+// Does `work` with the Rope's device current and makes the caller's current again; where there is only one, both are.
+template <typename Work>
+hiprope_status on_device(const State& state, const char* what, const Work& work) {
+  if (state.only_device) return work();
+  int previous = 0;
+  if (const auto status = check(hipGetDevice(&previous), what); status != hiprope_ok) return status;
+  if (previous == state.device) return work();
+  if (const auto status = check(hipSetDevice(state.device), what); status != hiprope_ok) return status;
+  const auto status = work();
+  const hipError_t restored = hipSetDevice(previous);
+  if (status == hiprope_ok) return check(restored, what, " was done, but selecting the caller's device again");
+  ignore(restored);  // the first failure is the one to report
+  return status;
+}
 
 #if defined(HIPROPE_PLATFORM_AMD)
 // Younger than the rest of what is used here (HIP 5.0); a runtime without it loads, and has no such capture to spare.
@@ -202,9 +194,11 @@ const hiprope_code_object* find_code_object(const char* kernel, const char* arch
   return nullptr;
 }
 
-void join(char* text, std::size_t size, const char* kernel, const char* variant) {
+// Cuts what does not fit.
+template <std::size_t bytes>
+void join(char (&text)[bytes], std::initializer_list<const char*> parts) {
   text[0] = '\0';
-  for (const char* part : {kernel, "_", variant}) std::strncat(text, part, size - std::strlen(text) - 1);
+  for (const char* part : parts) std::strncat(text, part, bytes - std::strlen(text) - 1);
 }
 
 // Loads one of the two modules and its functions of `layout`.
@@ -213,7 +207,7 @@ hipError_t load_kernel(State& state, int index, Layout layout, const hiprope_cod
   for (int variant = 0; variant < kVariantCount && error == hipSuccess; ++variant) {
     if (kVariants[variant].layout != layout) continue;
     char symbol[96] = {};
-    join(symbol, sizeof(symbol), kKernels[index], kVariants[variant].name);
+    join(symbol, {kKernels[index], "_", kVariants[variant].name});
     error =
         hipModuleGetFunction(&state.functions[index][static_cast<std::size_t>(variant)], state.modules[index], symbol);
   }
@@ -233,7 +227,8 @@ hiprope_status load_kernels(State& state, Layout layout, const char* architectur
       return check(error, "loading the kernels");  // which says nothing about what the GPU can run
     } else if (error != hipSuccess) {
       ignore(error);
-      support = {false, "the runtime did not load the embedded code object"};
+      support = {false, ""};
+      join(support.reason, {"the runtime did not load the embedded code object: ", hipGetErrorName(error)});
     }
     if (!support.usable) return hiprope_ok;
   }
@@ -275,6 +270,15 @@ hiprope_status check_default_stream(void* stream) {
   if (!capturing) return hiprope_ok;
   return fail(hiprope_error_capturing,
               "a stream that waits for the default stream is being captured; pass a stream of your own");
+}
+
+// No refused token, and the largest index there is.
+hiprope_status fill_refused(const State& state, void* stream) {
+  auto* const words = static_cast<char*>(state.refused);
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  const auto status = check(hipMemsetAsync(words, 0, word, as_stream(stream)), "clearing the position error count");
+  if (status != hiprope_ok) return status;
+  return check(hipMemsetAsync(words + word, 0xFF, word, as_stream(stream)), "clearing the first position error");
 }
 
 // One copy where rows touch, else a pitched one.
@@ -348,108 +352,105 @@ hiprope_status open(int device, Layout layout, State*& state, KernelSupport& sup
   if (const auto status = check(read_facts(device, facts), "reading the GPU's properties"); status != hiprope_ok) {
     return status;
   }
-  const CurrentDevice current(*state);
-  if (const auto status = current.status(); status != hiprope_ok) return status;
-  const DuringCapture during_capture;
-  return load_kernels(*state, layout, facts.architecture, support);
+  return on_device(*state, "loading the kernels", [&] {
+    const DuringCapture during_capture;
+    return load_kernels(*state, layout, facts.architecture, support);
+  });
 }
 
 void close(State* state) {
   if (state == nullptr) return;
-  {
-    const CurrentDevice current(*state);
-    ignore(current.error());
+  const auto free_all = [state] {
     const DuringCapture during_capture;
-    for (void* memory : {state->table, state->axis_of_pair, state->refused}) {
-      if (memory != nullptr) ignore(hipFree(memory));
+    for (void** memory : {&state->table, &state->axis_of_pair, &state->refused}) {
+      if (void* const held = std::exchange(*memory, nullptr); held != nullptr) ignore(hipFree(held));
     }
-    for (hipModule_t module : state->modules) {
-      if (module != nullptr) ignore(hipModuleUnload(module));
+    for (hipModule_t& module : state->modules) {
+      if (const hipModule_t held = std::exchange(module, nullptr); held != nullptr) ignore(hipModuleUnload(held));
     }
-  }
+    return hiprope_ok;
+  };
+  // Addresses and modules are the process's: where the device cannot be selected, they are freed without.
+  if (on_device(*state, "freeing a Rope's memory", free_all) != hiprope_ok) (void)free_all();
   delete state;
 }
 
 hiprope_status upload(State& state, const float* table, std::size_t table_bytes, const std::uint8_t* axis_of_pair,
                       std::size_t axis_bytes, DeviceTables& tables) {
-  const CurrentDevice current(state);
-  if (const auto status = current.status(); status != hiprope_ok) return status;
-  const DuringCapture during_capture;
-  UploadStream stream;
-  if (const auto status = stream.status(); status != hiprope_ok) return status;
-  const auto put = [&](void** memory, const void* from, std::size_t bytes, const char* what) {
-    if (const auto status = allocate(memory, bytes, what); status != hiprope_ok) return status;
-    return check(hipMemcpyAsync(*memory, from, bytes, hipMemcpyHostToDevice, stream.get()), "uploading a table");
-  };
-  auto status = put(&state.table, table, table_bytes, "cos/sin table");
-  if (status != hiprope_ok) return status;
-  if (axis_bytes != 0) status = put(&state.axis_of_pair, axis_of_pair, axis_bytes, "axis map");
-  if (status != hiprope_ok) return status;
-  status = allocate(&state.refused, 2 * sizeof(std::uint64_t), "position error words");
-  if (status != hiprope_ok) return status;
-  if (status = clear_refused(state, stream.get()); status != hiprope_ok) return status;
-  if (status = stream.wait(); status != hiprope_ok) return status;
-  tables = {static_cast<const float*>(state.table), static_cast<const std::uint8_t*>(state.axis_of_pair),
-            static_cast<std::uint64_t*>(state.refused)};
-  return hiprope_ok;
+  return on_device(state, "uploading the tables", [&] {
+    const DuringCapture during_capture;
+    UploadStream stream;
+    if (const auto status = stream.status(); status != hiprope_ok) return status;
+    const auto put = [&](void** memory, const void* from, std::size_t bytes, const char* what) {
+      if (const auto status = allocate(memory, bytes, what); status != hiprope_ok) return status;
+      return check(hipMemcpyAsync(*memory, from, bytes, hipMemcpyHostToDevice, stream.get()), "uploading a table");
+    };
+    auto status = put(&state.table, table, table_bytes, "cos/sin table");
+    if (status != hiprope_ok) return status;
+    if (axis_bytes != 0) status = put(&state.axis_of_pair, axis_of_pair, axis_bytes, "axis map");
+    if (status != hiprope_ok) return status;
+    status = allocate(&state.refused, 2 * sizeof(std::uint64_t), "position error words");
+    if (status != hiprope_ok) return status;
+    if (status = fill_refused(state, stream.get()); status != hiprope_ok) return status;
+    if (status = stream.wait(); status != hiprope_ok) return status;
+    tables = {static_cast<const float*>(state.table), static_cast<const std::uint8_t*>(state.axis_of_pair),
+              static_cast<std::uint64_t*>(state.refused)};
+    return status;
+  });
 }
 
 hiprope_status launch(const State& state, int tensors, const LaunchPlan& plan, void* stream) {
-  const CurrentDevice current(state);
-  if (const auto status = current.status(); status != hiprope_ok) return status;
-  if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
-  const hipFunction_t function = state.functions[tensors - 1][static_cast<std::size_t>(plan.variant)];
-  return check(launch_kernel(function, plan, plan.params, as_stream(stream)), "launching the kernel");
+  constexpr const char* what = "launching the kernel";
+  return on_device(state, what, [&] {
+    if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
+    const hipFunction_t function = state.functions[tensors - 1][static_cast<std::size_t>(plan.variant)];
+    return check(launch_kernel(function, plan, plan.params, as_stream(stream)), what);
+  });
 }
 
 hiprope_status copy_rows_to_host(const State& state, Rows host, Rows device, std::size_t bytes, std::size_t rows,
                                  void* stream) {
-  const CurrentDevice current(state);
-  if (const auto status = current.status(); status != hiprope_ok) return status;
-  return check(copy_rows(host, device, bytes, rows, hipMemcpyDeviceToHost, as_stream(stream)), "copying to the host");
+  constexpr const char* what = "copying to the host";
+  return on_device(state, what, [&] {
+    return check(copy_rows(host, device, bytes, rows, hipMemcpyDeviceToHost, as_stream(stream)), what);
+  });
 }
 
 hiprope_status copy_rows_to_device(const State& state, Rows device, Rows host, std::size_t bytes, std::size_t rows,
                                    void* stream) {
   constexpr const char* what = "copying to the GPU (the output may be partly written)";
-  const CurrentDevice current(state);
-  if (const auto status = current.status(what); status != hiprope_ok) return status;
-  return check(copy_rows(device, host, bytes, rows, hipMemcpyHostToDevice, as_stream(stream)), what);
+  return on_device(state, what, [&] {
+    return check(copy_rows(device, host, bytes, rows, hipMemcpyHostToDevice, as_stream(stream)), what);
+  });
 }
 
 hiprope_status wait(const State& state, void* stream, const char* what) {
-  const CurrentDevice current(state);
-  if (const auto status = current.status(what); status != hiprope_ok) return status;
-  const DuringCapture during_capture;
-  return check(hipStreamSynchronize(as_stream(stream)), what);
+  return on_device(state, what, [&] {
+    const DuringCapture during_capture;
+    return check(hipStreamSynchronize(as_stream(stream)), what);
+  });
 }
 
 hiprope_status is_capturing(const State& state, void* stream, bool& capturing) {
-  const CurrentDevice current(state);
-  if (const auto status = current.status(); status != hiprope_ok) return status;
-  return ask_for_capture(stream, capturing);
+  return on_device(state, "asking whether the stream is captured", [&] { return ask_for_capture(stream, capturing); });
 }
 
 hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&words)[2]) {
-  const CurrentDevice current(state);
-  if (const auto status = current.status(); status != hiprope_ok) return status;
-  const auto status =
-      check(hipMemcpyAsync(words, state.refused, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)),
-            "reading the position error words");
-  if (status != hiprope_ok) return status;
-  const DuringCapture during_capture;
-  return check(hipStreamSynchronize(as_stream(stream)), "waiting for the position error words");
+  constexpr const char* what = "reading the position error words";
+  return on_device(state, what, [&] {
+    const auto status =
+        check(hipMemcpyAsync(words, state.refused, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)), what);
+    if (status != hiprope_ok) return status;
+    const DuringCapture during_capture;
+    return check(hipStreamSynchronize(as_stream(stream)), "waiting for the position error words");
+  });
 }
 
 hiprope_status clear_refused(const State& state, void* stream) {
-  const CurrentDevice current(state);
-  if (const auto status = current.status(); status != hiprope_ok) return status;
-  if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
-  auto* words = static_cast<char*>(state.refused);
-  constexpr std::size_t word = sizeof(std::uint64_t);
-  const auto status = check(hipMemsetAsync(words, 0, word, as_stream(stream)), "clearing the position error count");
-  if (status != hiprope_ok) return status;
-  return check(hipMemsetAsync(words + word, 0xFF, word, as_stream(stream)), "clearing the first position error");
+  return on_device(state, "clearing the position error words", [&] {
+    if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
+    return fill_refused(state, stream);
+  });
 }
 
 }  // namespace hiprope::internal::gpu

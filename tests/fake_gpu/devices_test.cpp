@@ -61,7 +61,7 @@ TEST_F(fake_gpu_devices, without_a_code_object_fall_back) {
 }
 
 TEST_F(fake_gpu_devices, with_a_code_object_that_does_not_load_fall_back) {
-  expect_fallback(kWrongDevice, "gfx1100", "the runtime did not load the embedded code object");
+  expect_fallback(kWrongDevice, "gfx1100", "the runtime did not load the embedded code object: hipErrorNoBinaryForGpu");
 }
 
 TEST_F(fake_gpu_devices, with_hidden_code_objects_fall_back) {
