@@ -47,10 +47,17 @@ constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std
 // Rows of a tile, see below: a multiple of every wave's width.
 constexpr std::uint32_t kTileRows = 64;
 
-// A head is cut into units, one thread's work each: rotate_units of V pairs, and copy_units of copy_bytes (only out of
-// place). Heads are taken heads_per_thread at a time; row = token * head_groups + group, item = row * rotate_units +
-// unit. With copy_units items go by tiles of 64 rows, the 64 * rotate_units of a tile, then its 64 * copy_units, so
-// that a wave does one kind of work, and both kinds of a row are done at about the same time.
+// Vectors of V elements that a unit has: pairs of two blocks lie in two, interleaved ones in one, which 1 element is
+// not.
+constexpr int vectors_of_unit(bool interleaved, std::int64_t elements) {
+  return interleaved && elements > 1 ? 1 : 2;
+}
+
+// A head is cut into units, one thread's work each: rotate_units of one or two vectors, and copy_units of copy_bytes
+// (only out of place). Heads of a tensor are taken heads_per_thread at a time, Q's groups first, then K's; row = token
+// * head_groups + group, item = row * rotate_units + unit. With copy_units items go by tiles of 64 rows, the 64 *
+// rotate_units of a tile, then its 64 * copy_units, so that a wave does one kind of work, and both kinds of a row are
+// done at about the same time.
 struct KernelParams {
   TensorParams q;
   TensorParams k;
@@ -66,8 +73,9 @@ struct KernelParams {
   std::int32_t axes;
   std::int32_t ids_bytes;  // 4 or 8
   std::int32_t q_heads;
-  std::int32_t heads;        // of q and k together
-  std::int32_t head_groups;  // ceil(heads / heads_per_thread)
+  std::int32_t k_heads;
+  std::int32_t q_groups;     // ceil(q_heads / heads_per_thread)
+  std::int32_t head_groups;  // of q and k together
   std::int32_t rotate_units;
   std::int32_t copy_units;
   std::int32_t copy_bytes;  // 16, or the variant's access width

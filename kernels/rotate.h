@@ -1,4 +1,4 @@
-// The work of one thread: one unit of V pairs, or of pass-through elements, in a few heads of one token.
+// The work of one thread: one unit of pairs, or of pass-through elements, in a few heads of one token.
 #pragma once
 
 #include "numeric.h"
@@ -18,41 +18,42 @@ struct Variant {
   static constexpr int axes = most_axes;                   // 1, or 4 for any number
   static constexpr int elements = bytes / Element::bytes;  // V
   static constexpr int words = bytes < 4 ? 1 : bytes / 4;
+  static constexpr int vectors = vectors_of_unit(layout == Layout::interleaved, elements);
+  static constexpr int pairs = vectors * elements / 2;  // of a unit
 };
 
-// Where a unit's two vectors of V elements lie within a head, and which pairs they hold.
+// Where a unit's vectors of V elements lie within a head, and its first pair.
+template <typename V>
 struct UnitPlace {
-  std::uint32_t first_in, second_in;  // bytes from the head's start
-  std::uint32_t first_out, second_out;
-  std::int32_t pair, later_pair;  // of the first V/2 pairs, and of the others
+  std::uint32_t in[V::vectors], out[V::vectors];  // bytes from the head's start
+  std::int32_t pair;
 };
 
 template <typename V>
-HIPROPE_DEVICE UnitPlace place_unit(const KernelParams& p, std::int32_t unit) {
+HIPROPE_DEVICE UnitPlace<V> place_unit(const KernelParams& p, std::int32_t unit) {
   constexpr std::int32_t n = V::elements;
-  std::int32_t pair = unit * n, later_pair = pair + n / 2;
-  std::int32_t first = p.rotary_offset, second = 0;  // elements
-  if constexpr (V::layout == Layout::half_split) {
-    const auto block = static_cast<std::int32_t>(divide(static_cast<std::uint32_t>(unit), p.by_half_block_units));
-    first += unit * n + block * p.half_block;
-    second = first + p.half_block;
-  } else if constexpr (V::layout == Layout::interleaved && n > 1) {
-    // The two vectors lie R/2 apart, so that neighbouring threads access neighbouring vectors.
-    first += unit * n;
-    second = first + p.pairs;
-    pair = unit * (n / 2);
-    later_pair = pair + p.pairs / 2;
-  } else {
-    first += 2 * unit * n;
-    second = first + n;
-  }
-  constexpr bool deals = V::layout == Layout::interleaved_to_half_split;
-  const std::int32_t first_out = deals ? p.rotary_offset + unit * n : first;
-  const std::int32_t second_out = deals ? first_out + p.pairs : second;
   const auto bytes = [](std::int32_t element) {
     return static_cast<std::uint32_t>(element) * static_cast<std::uint32_t>(V::Element::bytes);
   };
-  return {bytes(first), bytes(second), bytes(first_out), bytes(second_out), pair, later_pair};
+  UnitPlace<V> at;
+  at.pair = unit * V::pairs;
+  std::int32_t first = p.rotary_offset + unit * n;  // elements
+  std::int32_t apart = n;                           // of the second vector from the first
+  if constexpr (V::layout == Layout::half_split) {
+    const auto block = static_cast<std::int32_t>(divide(static_cast<std::uint32_t>(unit), p.by_half_block_units));
+    first += block * p.half_block;
+    apart = p.half_block;
+  } else if constexpr (V::vectors == 2) {
+    first += unit * n;
+  }
+  constexpr bool deals = V::layout == Layout::interleaved_to_half_split;
+  at.in[0] = bytes(first);
+  at.out[0] = deals ? bytes(p.rotary_offset + unit * n) : at.in[0];
+  if constexpr (V::vectors == 2) {
+    at.in[1] = bytes(first + apart);
+    at.out[1] = deals ? at.out[0] + bytes(p.pairs) : at.in[1];
+  }
+  return at;
 }
 
 // A token of a call. Threads of a launch differ in 32 bits of it, which keeps their address arithmetic short.
@@ -63,27 +64,64 @@ struct Token {
   HIPROPE_DEVICE std::int64_t index() const { return chunk_first + in_chunk; }
 };
 
-// Element 0 of a head of a token, in Q's heads or in K's behind them.
+// A thread's heads of a token: those of one group of one tensor.
 template <typename V, int tensors>
-HIPROPE_DEVICE char* find_head(const KernelParams& p, const Heads& q, const Heads& k, Token token, std::int32_t head) {
-  const bool of_k = tensors == 2 && head >= p.q_heads;
-  const std::int64_t token_stride = of_k ? k.token_stride : q.token_stride;
-  const std::int64_t head_stride = of_k ? k.head_stride : q.head_stride;
-  const auto head_of_tensor = static_cast<std::uint32_t>(of_k ? head - p.q_heads : head);
-  const std::uint64_t in_chunk = std::uint64_t{token.in_chunk} * static_cast<std::uint64_t>(token_stride) +
-                                 std::uint64_t{head_of_tensor} * static_cast<std::uint64_t>(head_stride);
+struct HeadGroup {
+  bool of_k;
+  std::int32_t first;  // head of the tensor
+  std::int32_t last;   // of the group, counted from its first; 0 or more
+
+  HIPROPE_DEVICE HeadGroup(const KernelParams& p, std::int32_t group) {
+    of_k = tensors == 2 && group >= p.q_groups;
+    first = (of_k ? group - p.q_groups : group) * V::heads_per_thread;
+    last = (of_k ? p.k_heads : p.q_heads) - first - 1;
+  }
+};
+
+// Where a group's heads begin: the i-th at data + i * step.
+struct HeadRow {
+  char* data;
+  std::int64_t step;  // bytes
+};
+
+template <typename V, int tensors>
+HIPROPE_DEVICE HeadRow find_heads(const Heads& q, const Heads& k, Token token, const HeadGroup<V, tensors>& group) {
+  const std::int64_t token_stride = group.of_k ? k.token_stride : q.token_stride;
+  const std::int64_t head_stride = group.of_k ? k.head_stride : q.head_stride;
+  const std::uint64_t in_chunk =
+      std::uint64_t{token.in_chunk} * static_cast<std::uint64_t>(token_stride) +
+      std::uint64_t{static_cast<std::uint32_t>(group.first)} * static_cast<std::uint64_t>(head_stride);
   const std::int64_t element = token.chunk_first * token_stride + static_cast<std::int64_t>(in_chunk);
-  return static_cast<char*>(of_k ? k.data : q.data) + element * V::Element::bytes;
+  return {static_cast<char*>(group.of_k ? k.data : q.data) + element * V::Element::bytes,
+          head_stride * V::Element::bytes};
 }
 
-// A token's position on one axis.
-HIPROPE_DEVICE std::int64_t read_position(const KernelParams& p, Token token, int axis) {
-  if (p.ids == nullptr) {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
+// A token's positions on its axes; axes a config lacks repeat axis 0. No read waits for another.
+template <typename Id, int axes>
+HIPROPE_DEVICE void read_ids(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
+  Id id[axes];
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) {
+    const std::int64_t row = axis < p.axes ? axis * p.axis_stride : 0;
+    id[axis] = load_id(static_cast<const Id*>(p.ids) + row + token.index());
   }
-  const std::int64_t index = axis * p.axis_stride + token.index();
-  if (p.ids_bytes == 8) return load_id(static_cast<const std::int64_t*>(p.ids) + index);
-  return load_id(static_cast<const std::int32_t*>(p.ids) + index);
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) position[axis] = id[axis];
+}
+
+template <int axes>
+HIPROPE_DEVICE void read_positions(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
+  if (p.ids == nullptr) {
+    HIPROPE_UNROLL
+    for (int axis = 0; axis < axes; ++axis) {
+      position[axis] =
+          static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
+    }
+  } else if (p.ids_bytes == 8) {
+    read_ids<std::int64_t>(p, token, position);
+  } else {
+    read_ids<std::int32_t>(p, token, position);
+  }
 }
 
 HIPROPE_DEVICE bool in_table(const KernelParams& p, std::int64_t position) {
@@ -95,7 +133,7 @@ HIPROPE_DEVICE const float* table_row(const KernelParams& p, std::uint32_t row) 
   return p.table + std::uint64_t{row} * (static_cast<std::uint32_t>(p.pairs) * 2U);
 }
 
-// The table rows of a token's positions, whose numbers fit 32 bits; axes a config lacks repeat axis 0.
+// The table rows of a token's positions, whose numbers fit 32 bits.
 template <int axes>
 struct TableRows {
   std::uint32_t row[axes];
@@ -104,15 +142,14 @@ struct TableRows {
 
 template <int axes>
 HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, Token token) {
+  std::int64_t position[axes];
+  read_positions(p, token, position);
   TableRows<axes> rows;
-  const std::int64_t position = read_position(p, token, 0);
-  rows.in_table = in_table(p, position);
-  rows.row[0] = static_cast<std::uint32_t>(position);
+  rows.in_table = true;
   HIPROPE_UNROLL
-  for (int axis = 1; axis < axes; ++axis) {
-    const std::int64_t other = axis < p.axes ? read_position(p, token, axis) : position;
-    rows.in_table = rows.in_table && in_table(p, other);
-    rows.row[axis] = static_cast<std::uint32_t>(other);
+  for (int axis = 0; axis < axes; ++axis) {
+    rows.in_table = rows.in_table && in_table(p, position[axis]);
+    rows.row[axis] = static_cast<std::uint32_t>(position[axis]);
   }
   return rows;
 }
@@ -155,14 +192,11 @@ HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<4>& rows,
 
 // cos and sin of all pairs of a unit, in the order of rotate_unit.
 template <typename V>
-HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const TableRows<V::axes>& rows, const UnitPlace& at,
+HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const TableRows<V::axes>& rows, std::int32_t pair,
                                      float* cos_sin) {
-  if constexpr (V::elements == 1) {
-    load_angles<1>(p, rows, at.pair, cos_sin);
-  } else {
-    load_angles<V::elements / 2>(p, rows, at.pair, cos_sin);
-    load_angles<V::elements / 2>(p, rows, at.later_pair, cos_sin + V::elements);
-  }
+  constexpr int count = V::pairs < 4 ? V::pairs : 4;  // axes of so many are read at a time
+  HIPROPE_UNROLL
+  for (int i = 0; i < V::pairs; i += count) load_angles<count>(p, rows, pair + i, cos_sin + 2 * i);
 }
 
 template <int axes>
@@ -200,122 +234,126 @@ HIPROPE_DEVICE void rotate_pair(float cos, float sin, float& x, float& y) {
   x = rotated;
 }
 
-// Rotates a unit in registers. The 2V elements are the first vector's, then the second's.
+// Rotates a unit in registers.
 template <typename V>
-HIPROPE_DEVICE void rotate_unit(const float* cos_sin, float sin_sign, std::uint32_t* first, std::uint32_t* second) {
+HIPROPE_DEVICE void rotate_unit(const float* cos_sin, float sin_sign, std::uint32_t (&vector)[V::vectors][V::words]) {
   using Element = typename V::Element;
   constexpr int n = V::elements;
   constexpr bool split = V::layout == Layout::half_split || n == 1;  // partners are n apart, not neighbours
-  float value[2 * n];
+  float value[V::vectors * n];
   HIPROPE_UNROLL
-  for (int i = 0; i < n; ++i) {
-    value[i] = decode_element<Element>(first, i);
-    value[n + i] = decode_element<Element>(second, i);
-  }
+  for (int i = 0; i < V::vectors * n; ++i) value[i] = decode_element<Element>(vector[i / n], i % n);
   HIPROPE_UNROLL
-  for (int j = 0; j < n; ++j) {
+  for (int j = 0; j < V::pairs; ++j) {
     rotate_pair(cos_sin[2 * j], cos_sin[2 * j + 1] * sin_sign, value[split ? j : 2 * j],
                 value[split ? n + j : 2 * j + 1]);
   }
   constexpr bool deal = V::layout == Layout::interleaved_to_half_split && n > 1;
-  encode_elements<Element, n, deal ? 2 : 1>(value, first);
-  encode_elements<Element, n, deal ? 2 : 1>(value + (deal ? 1 : n), second);
+  HIPROPE_UNROLL
+  for (int v = 0; v < V::vectors; ++v) {
+    encode_elements<Element, n, deal ? 2 : 1>(value + (deal ? v : v * n), vector[v]);
+  }
+}
+
+template <typename V>
+HIPROPE_DEVICE void load_unit(const char* head, const std::uint32_t (&at)[V::vectors],
+                              std::uint32_t (&vector)[V::vectors][V::words]) {
+  HIPROPE_UNROLL
+  for (int v = 0; v < V::vectors; ++v) load<V::bytes>(head + at[v], vector[v]);
+}
+
+template <typename V>
+HIPROPE_DEVICE void store_unit(char* head, const std::uint32_t (&at)[V::vectors],
+                               const std::uint32_t (&vector)[V::vectors][V::words]) {
+  HIPROPE_UNROLL
+  for (int v = 0; v < V::vectors; ++v) store<V::bytes>(head + at[v], vector[v]);
 }
 
 // Counts a token whose position is outside the table; its elements stay as they are, or are copied.
 template <typename V, int tensors>
-HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit,
-                                 const UnitPlace& at, char* const* in, const std::uint32_t (*first)[V::words],
-                                 const std::uint32_t (*second)[V::words]) {
-  constexpr int heads = V::heads_per_thread;
-  if (unit == 0 && group == 0) {
+HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, bool counts, const HeadGroup<V, tensors>& group,
+                                 HeadRow in, const UnitPlace<V>& at,
+                                 const std::uint32_t (*vectors)[V::vectors][V::words]) {
+  if (counts) {
     atomic_add(p.refused, 1);
     atomic_min(p.refused + 1, static_cast<std::uint64_t>(token.index()));
   }
+  const HeadRow out = find_heads<V, tensors>(p.q.out, p.k.out, token, group);
+  if (out.data == in.data) return;
   HIPROPE_UNROLL
-  for (int i = 0; i < heads; ++i) {
-    if (i > p.heads - group * heads - 1) break;
-    char* const out = find_head<V, tensors>(p, p.q.out, p.k.out, token, group * heads + i);
-    if (out == in[i]) continue;  // of Q and K, one may be in place
-    store<V::bytes>(out + at.first_in, first[i]);
-    store<V::bytes>(out + at.second_in, second[i]);
+  for (int i = 0; i < V::heads_per_thread; ++i) {
+    if (i != 0 && i > group.last) break;
+    store_unit<V>(out.data + i * out.step, at.in, vectors[i]);
   }
 }
 
 // One unit of a head group that turns. Heads beyond the last repeat the last and are not stored.
 template <typename V, int tensors>
-HIPROPE_DEVICE void rotate_heads(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit) {
+HIPROPE_DEVICE void rotate_heads(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
   constexpr int heads = V::heads_per_thread;
-  const std::int32_t first_head = group * heads;
-  const std::int32_t last = p.heads - first_head - 1;
-  const UnitPlace at = place_unit<V>(p, unit);
-  float cos_sin[2 * V::elements];
-  // Positions rarely change between launches: with those seen now the table is read during the wait. Large launches
-  // with several axes are faster without (H200, 16384 tokens: 6 %), as they need fewer registers.
-  constexpr bool speculates = kOverlapsLaunches && (V::axes == 1 || heads < 4);
+  const HeadGroup<V, tensors> group(p, group_index);
+  const UnitPlace<V> at = place_unit<V>(p, unit);
+  float cos_sin[2 * V::pairs];
+  // Positions rarely change between launches: with those seen now the table is read during the wait.
   TableRows<V::axes> guess{};
   bool guessed = false;
-  if constexpr (speculates) {
+  if constexpr (kOverlapsLaunches) {
     guess = find_table_rows<V::axes>(p, token);
     guessed = guess.in_table;
-    if (guessed) load_unit_angles<V>(p, guess, at, cos_sin);
+    if (guessed) load_unit_angles<V>(p, guess, at.pair, cos_sin);
   }
   wait_for_launch_before();
 
   // The table waits for the position, so the position is asked for before the tensor; behind it where it only confirms
-  // a guess that was read long ago (H200: one head a thread, 1 to 64 tokens, 5 % faster so; bf16 with four heads, 16384
-  // tokens, 1 % slower; f32 with four heads 4 % faster).
-  constexpr bool position_first = !speculates || (heads > 1 && V::Element::bytes == 2);
+  // a guess.
   TableRows<V::axes> rows{};
-  if constexpr (position_first) rows = find_table_rows<V::axes>(p, token);
-  char* in[heads];
-  std::uint32_t first[heads][V::words];
-  std::uint32_t second[heads][V::words];
+  if constexpr (!kOverlapsLaunches) rows = find_table_rows<V::axes>(p, token);
+  const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
+  std::uint32_t vectors[heads][V::vectors][V::words];
+  const char* head = in.data;
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
-    in[i] = find_head<V, tensors>(p, p.q.in, p.k.in, token, first_head + (i < last ? i : last));
-    load<V::bytes>(in[i] + at.first_in, first[i]);
-    load<V::bytes>(in[i] + at.second_in, second[i]);
+    load_unit<V>(head, at.in, vectors[i]);
+    if (i < group.last) head += in.step;
   }
-  if constexpr (!position_first) rows = find_table_rows<V::axes>(p, token);
+  if constexpr (kOverlapsLaunches) rows = find_table_rows<V::axes>(p, token);
   if (!rows.in_table) {
-    refuse_token<V, tensors>(p, token, group, unit, at, in, first, second);
+    refuse_token<V, tensors>(p, token, group_index == 0 && unit == 0, group, in, at, vectors);
     return;
   }
-  if (!guessed || !same_rows(rows, guess)) load_unit_angles<V>(p, rows, at, cos_sin);
+  if (!guessed || !same_rows(rows, guess)) load_unit_angles<V>(p, rows, at.pair, cos_sin);
+  const HeadRow out = p.in_place != 0 ? in : find_heads<V, tensors>(p.q.out, p.k.out, token, group);
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
-    if (i > last) break;
-    char* const out = p.in_place != 0 ? in[i] : find_head<V, tensors>(p, p.q.out, p.k.out, token, first_head + i);
-    rotate_unit<V>(cos_sin, p.sin_sign, first[i], second[i]);
-    store<V::bytes>(out + at.first_out, first[i]);
-    store<V::bytes>(out + at.second_out, second[i]);
+    if (i != 0 && i > group.last) break;
+    rotate_unit<V>(cos_sin, p.sin_sign, vectors[i]);
+    store_unit<V>(out.data + i * out.step, at.out, vectors[i]);
   }
 }
 
 // One unit of a head group's pass-through elements, which lie before rotary_offset and behind the rotary part.
 template <typename V, int tensors, int bytes>
-HIPROPE_DEVICE void copy_heads(const KernelParams& p, Token token, std::int32_t group, std::int32_t unit) {
+HIPROPE_DEVICE void copy_heads(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
   constexpr int heads = V::heads_per_thread;
-  const std::int32_t first_head = group * heads;
-  const std::int32_t last = p.heads - first_head - 1;
+  const HeadGroup<V, tensors> group(p, group_index);
   std::int32_t element = unit * (bytes / V::Element::bytes);
   if (element >= p.rotary_offset) element += p.rotary_dim;
   const std::uint32_t place = static_cast<std::uint32_t>(element) * static_cast<std::uint32_t>(V::Element::bytes);
+  const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
+  const HeadRow out = find_heads<V, tensors>(p.q.out, p.k.out, token, group);
   wait_for_launch_before();
-  char* out[heads];  // null where nothing is to be copied
+  if (out.data == in.data) return;  // of Q and K, one may be in place
   std::uint32_t words[heads][bytes < 4 ? 1 : bytes / 4];
+  const char* head = in.data + place;
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
-    const std::int32_t head = first_head + (i < last ? i : last);
-    const char* const in = find_head<V, tensors>(p, p.q.in, p.k.in, token, head);
-    out[i] = find_head<V, tensors>(p, p.q.out, p.k.out, token, head);
-    if (i > last || out[i] == in) out[i] = nullptr;  // of Q and K, one may be in place
-    if (out[i] != nullptr) load<bytes>(in + place, words[i]);
+    load<bytes>(head, words[i]);
+    if (i < group.last) head += in.step;
   }
   HIPROPE_UNROLL
   for (int i = 0; i < heads; ++i) {
-    if (out[i] != nullptr) store<bytes>(out[i] + place, words[i]);
+    if (i != 0 && i > group.last) break;
+    store<bytes>(out.data + i * out.step + place, words[i]);
   }
 }
 

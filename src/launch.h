@@ -25,9 +25,9 @@ extern const VariantRow kVariants[];
 extern const int kVariantCount;
 
 // The kernels of one Rope: [data type][log2 of access bytes][log2 of heads a thread] is an index into kVariants, of the
-// most heads that exist up to those asked for.
+// most heads that exist up to those asked for, or else the fewest.
 struct VariantIndex {
-  std::int16_t index[3][5][3];
+  std::int16_t index[3][5][4];
 };
 VariantIndex index_variants(Layout layout, int axes);
 
@@ -38,7 +38,27 @@ struct LaunchPlan {
   KernelParams params;
 };
 
-// hiprope_error_too_large when a token has too many heads for a launch, or a launch too many tokens.
+// What the work of a launch is cut from.
+struct WorkShape {
+  int variant;
+  std::int64_t tokens;
+  std::int64_t q_heads;
+  std::int64_t k_heads;
+  std::int64_t copied;      // pass-through bytes of a head that are to be copied
+  std::int64_t copy_bytes;  // of one access
+  std::int32_t pairs;
+  std::int32_t half_block;  // half_split: pairs in one block
+  std::int32_t block_threads;
+  std::int64_t most_items;  // of one chunk
+};
+// Items of one chunk: with the last block's surplus threads an item's index stays below 2^31.
+constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1024;
+
+// Fills the plan's grid and those parameters that say which work is whose. hiprope_error_too_large when a token has too
+// many heads for a chunk, or the tokens are too many chunks.
+[[nodiscard]] hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan);
+
+// Plans a launch. hiprope_error_too_large when a token has too many heads for a launch, or a launch too many tokens.
 [[nodiscard]] hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, LaunchPlan& plan);
 
 }  // namespace hiprope::internal

@@ -26,11 +26,10 @@ void choose_layout(hiprope_rope& rope) {
   }
 }
 
-// Entries that one thread of the widest kernel reads: V/2, in two runs when interleaved.
+// Entries that one thread of the widest kernel reads: V/2 of a unit of two vectors, V/4 of one.
 std::int32_t choose_tile_shift(Layout layout, int pairs) {
-  const bool whole = pairs % 8 == 0;
-  if (layout == Layout::interleaved) return whole ? 1 : 0;
-  return whole ? 2 : (pairs % 4 == 0 ? 1 : 0);
+  if (pairs % 4 != 0) return 0;
+  return layout == Layout::interleaved || pairs % 8 != 0 ? 1 : 2;
 }
 
 hiprope_status make_table(const hiprope_rope& rope, std::unique_ptr<float[]>& table) {

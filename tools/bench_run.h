@@ -39,7 +39,7 @@ struct CaseResult {
 };
 
 struct Choice {
-  int heads_per_thread, block_threads;
+  int accesses_per_thread, block_threads;
   std::string name() const;
 };
 

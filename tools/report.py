@@ -59,9 +59,9 @@ CARDS = {
     "gfx1201": Card("RX 9070 XT", 64, 2, 2.97, 640, 1),
 }
 MCA_ARCHITECTURES = ("gfx90a", "gfx942")
-# Times the card's memory bandwidth, by axes: with several, a thread finds the table row of every pair, which the widest
-# card's ALUs (MI355X, f16 and bf16) can feed 1.4 times at the least.
-LEAST_FEED = {1: 2.0, 4: 1.4}
+# Times the card's memory bandwidth, by axes: with several, a thread finds the table row of every pair, which takes its
+# arithmetic too.
+LEAST_FEED = {1: 2.2, 4: 1.7}
 
 NAME = re.compile(
     r"(?P<function>rope|position_embeddings)_(?P<type>f32|f16|bf16)_(?P<layout>\w+?)_(?P<bytes>\d+)b_(?P<heads>\d)h"
@@ -203,11 +203,13 @@ def read_kernel(architecture, name, metadata, blocks):
     part = NAME.match(name)
     access, heads, axes = int(part["bytes"]), int(part["heads"]), int(part["axes"] or 1)
     elements = access // (4 if part["type"] == "f32" else 2)
-    table_loads = elements * 8 // 16 if axes == 1 else 0
-    route = main_route(blocks, (2 * heads if access == 16 else 0) + table_loads)
+    vectors = 1 if part["layout"] == "interleaved" and elements > 1 else 2  # of a head
+    accesses = vectors * heads
+    table_loads = vectors * elements * 4 // 16 if axes == 1 else 0
+    route = main_route(blocks, (accesses if access == 16 else 0) + table_loads)
     everything = [instruction for block in blocks.values() for instruction in block.instructions]
     stores = [memory_bytes(line) for line in everything if line.startswith("global_store")]
-    lane_bytes = 4 * heads * access  # two vectors of each head, read and written
+    lane_bytes = 2 * accesses * access  # read and written
     wave = int(metadata[".wavefront_size"])
     valu = sum(map(is_valu, route))
     row = {
@@ -221,7 +223,7 @@ def read_kernel(architecture, name, metadata, blocks):
         "lds_bytes": int(metadata[".group_segment_fixed_size"]),
         "narrowest_store_bytes": min(stores, default=0),
         "tensor_loads_of_full_width": sum(memory_bytes(line) == access for line in route if line.startswith("global_load")),
-        "heads": heads,
+        "accesses": accesses,
         "axes": axes,
         "valu": valu,
         "valu_per_16_bytes": valu / (lane_bytes / 16),
@@ -248,14 +250,14 @@ def problems_of(row):
         return
     if row["narrowest_store_bytes"] != 16:
         yield f"a store of {row['narrowest_store_bytes']} bytes, expected 16 alone"
-    if row["tensor_loads_of_full_width"] < 2 * row["heads"]:
-        yield f"{row['tensor_loads_of_full_width']} loads of 16 bytes, expected {2 * row['heads']} or more"
+    if row["tensor_loads_of_full_width"] < row["accesses"]:
+        yield f"{row['tensor_loads_of_full_width']} loads of 16 bytes, expected {row['accesses']} or more"
     for start, waves in LEAST_WAVES.items():
         if row["architecture"].startswith(start) and row["waves_per_simd"] is not None and row["waves_per_simd"] < waves:
             yield f"{row['waves_per_simd']} waves a SIMD with {row['vgprs']} VGPRs, expected {waves}"
-    # One head a thread is for launches too short to be bound by memory (src/tuning.cpp).
+    # Two accesses a thread are for launches too short to be bound by memory (src/tuning_table.inc).
     least_feed = LEAST_FEED[row["axes"]]
-    if row["heads"] > 1 and row.get("alu_feed", least_feed) < least_feed:
+    if row["accesses"] > 2 and row.get("alu_feed", least_feed) < least_feed:
         yield f"the ALUs feed {row['alu_feed']:.2f} times the bandwidth of {row['card']}, expected {least_feed}"
 
 

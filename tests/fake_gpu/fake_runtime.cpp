@@ -314,7 +314,7 @@ hipError_t run_kernel(Kernel kernel, hiprope::KernelParams p, std::uint32_t bloc
   mapped = mapped && (p.ids == nullptr || translate(p.ids, device));
   mapped = mapped && (p.axis == nullptr || translate(p.axis, device));
   if (p.q_heads > 0) mapped = mapped && translate(p.q.in.data, device) && translate(p.q.out.data, device);
-  if (p.heads > p.q_heads) mapped = mapped && translate(p.k.in.data, device) && translate(p.k.out.data, device);
+  if (p.k_heads > 0) mapped = mapped && translate(p.k.in.data, device) && translate(p.k.out.data, device);
   if (!mapped) return hipErrorIllegalAddress;
   run_grid(kernel, p, blocks, chunks);
   return hipSuccess;

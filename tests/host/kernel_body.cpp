@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "check.h"
 #include "kernels/rotate.h"
@@ -108,27 +109,24 @@ bool can_run(const BodyLaunch& launch, int variant) {
 
 void retarget(const Case& c, BodyLaunch& launch, int variant, std::int64_t chunk_tokens, bool narrow_copies) {
   const internal::VariantRow& row = internal::kVariants[variant];
-  KernelParams& p = launch.plan.params;
-  const std::int32_t vector = row.access_bytes / format_of(c.type).bytes;
+  const KernelParams& p = launch.plan.params;
   const bool in_place = !c.q_out && !c.k_out;
-  launch.plan.variant = variant;
-  p.rotate_units = p.pairs / vector;
-  if (narrow_copies || p.copy_bytes != 16) p.copy_bytes = row.access_bytes;
-  const std::int32_t passed = in_place ? 0 : c.config.head_dim - p.rotary_dim;
-  p.copy_units = passed * format_of(c.type).bytes / p.copy_bytes;
-  p.head_groups = (p.heads + row.heads_per_thread - 1) / row.heads_per_thread;
-  p.chunk_tokens = std::min(chunk_tokens, p.tokens);
-  const std::int64_t tile_items = kTileRows * static_cast<std::int64_t>(p.rotate_units + p.copy_units);
-  p.by_rotate_units = make_divisor(static_cast<std::uint32_t>(p.rotate_units));
-  p.by_copy_units = make_divisor(static_cast<std::uint32_t>(std::max(p.copy_units, 1)));
-  p.by_tile_items = make_divisor(static_cast<std::uint32_t>(tile_items));
-  p.by_head_groups = make_divisor(static_cast<std::uint32_t>(p.head_groups));
-  p.by_half_block_units = make_divisor(static_cast<std::uint32_t>(p.half_block / vector));
-  const std::int64_t rows = p.chunk_tokens * p.head_groups;
-  const std::int64_t items =
-      p.copy_units == 0 ? rows * p.rotate_units : (rows + kTileRows - 1) / kTileRows * tile_items;
-  launch.plan.blocks = static_cast<std::uint32_t>((items + p.block_threads - 1) / p.block_threads);
-  launch.plan.chunks = static_cast<std::uint32_t>((p.tokens + p.chunk_tokens - 1) / p.chunk_tokens);
+  const std::int64_t bytes = format_of(c.type).bytes;
+  internal::WorkShape shape{.variant = variant,
+                            .tokens = p.tokens,
+                            .q_heads = p.q_heads,
+                            .k_heads = p.k_heads,
+                            .copied = in_place ? 0 : (c.config.head_dim - p.rotary_dim) * bytes,
+                            .copy_bytes = narrow_copies || p.copy_bytes != 16 ? row.access_bytes : 16,
+                            .pairs = p.pairs,
+                            .half_block = p.half_block,
+                            .block_threads = p.block_threads,
+                            .most_items = internal::kMostItems};
+  EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
+  const std::int64_t units = p.rotate_units + p.copy_units;
+  shape.most_items = (kTileRows + chunk_tokens * p.head_groups) * units;
+  EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
+  EXPECT_EQ(p.chunk_tokens, std::min(chunk_tokens, p.tokens));
 }
 
 void arrange_table(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch) {

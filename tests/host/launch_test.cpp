@@ -137,7 +137,7 @@ TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
       const std::int64_t most_items = (std::int64_t{1} << 31) - 1024 - kTileRows * std::int64_t{p.rotate_units};
       const bool fits = tokens * p.head_groups * p.rotate_units <= most_items;
       EXPECT_EQ(p.chunk_tokens == tokens, fits) << "as many tokens as fit go into one chunk";
-      EXPECT_EQ(p.heads, heads);
+      EXPECT_EQ(p.q_heads + p.k_heads, heads);
     }
   }
 }
@@ -180,6 +180,19 @@ TEST(LaunchPlan, OutOfPlaceCopiesGoByTilesAndAsWideAsTheyMay) {
   const std::int64_t rows = draft.tokens * p.head_groups;
   const std::int64_t items = (rows + kTileRows - 1) / kTileRows * kTileRows * 12;
   EXPECT_EQ(planned.launch.plan.blocks, (items + p.block_threads - 1) / p.block_threads);
+}
+
+TEST(LaunchPlan, GroupsThatWouldStandMostlyEmptyAreSmaller) {
+  const auto heads_per_thread = [](std::int32_t q_heads, std::int32_t k_heads) {
+    Draft draft = draft_of(DataType::bf16);
+    draft.q_heads = q_heads;
+    draft.k_heads = k_heads;
+    return Planned(build(draft)).variant().heads_per_thread;
+  };
+  EXPECT_EQ(heads_per_thread(8, 2), 2);
+  EXPECT_EQ(heads_per_thread(8, 1), 2);
+  EXPECT_EQ(heads_per_thread(4, 1), 1);
+  EXPECT_EQ(heads_per_thread(1, 1), 1);
 }
 
 TEST(LaunchPlan, ATokenTooLargeForALaunchIsRefused) {

@@ -26,9 +26,10 @@ TEST(environment, nonsense_is_refused_by_name) {
   } kVariables[] = {
       {"HIPROPE_LOG", {"1", "bench ", " bench", "Bench", "benchmark", "off,bench"}, {"", "off"}},
       {"HIPROPE_TUNING",
-       {"1", "heads", "heads=", "heads=3", "heads=2,", ",heads=2", "heads=2;block=64", "block=-64", "block=100",
-        "block=512", "block=99999999999", "heads= 2", "width=8", "heads=0", "block=0", "heads=1,heads=2"},
-       {"", "heads=1", "heads=2,block=128", "block=64"}},
+       {"1", "accesses", "accesses=", "accesses=3", "accesses=2,", ",accesses=2", "accesses=2;block=64", "block=-64",
+        "block=100", "block=512", "block=99999999999", "accesses= 2", "width=8", "accesses=0", "block=0",
+        "accesses=2,accesses=4"},
+       {"", "accesses=2", "accesses=4,block=128", "accesses=8", "block=64"}},
       {"HIPROPE_HIDE_CODE_OBJECTS", {"yes", "2", "1 ", "true"}, {"", "0", "1"}},
   };
   for (const auto& variable : kVariables) {

@@ -40,7 +40,7 @@ class Info(unittest.TestCase):
 
     def test_tuning(self):
         lines = json.loads(hiprope("info", "--tuning", "--json").stdout)["tuning"]
-        self.assertEqual((lines[-1]["architecture"], lines[-1]["most_items"]), ("", 0), "the last line fits any launch")
+        self.assertEqual((lines[-1]["architecture"], lines[-1]["most_accesses"]), ("", 0), "the last line fits any launch")
         architectures = [line["architecture"] for line in lines]
         for architecture in ("sm_", "gfx90a", "gfx942", "gfx950", "gfx1100", "gfx1201"):
             self.assertIn(architecture, architectures)
