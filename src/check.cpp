@@ -218,10 +218,11 @@ std::int64_t element_bytes(std::int32_t data_type) {
 }
 
 hiprope_status check_size(const char* name, std::size_t size, std::size_t smallest, std::size_t current) {
-  if (size >= smallest && size <= current) return hiprope_ok;
+  // Every struct is aligned to its size field, so no version's size cuts a field.
+  if (size >= smallest && size <= current && size % alignof(std::size_t) == 0) return hiprope_ok;
   return fail(hiprope_error_struct_size, name, ".size is ", static_cast<std::uint64_t>(size), ", this version knows ",
-              static_cast<std::uint64_t>(smallest), " to ", static_cast<std::uint64_t>(current),
-              "; set it to sizeof the struct");
+              static_cast<std::uint64_t>(smallest), " to ", static_cast<std::uint64_t>(current), " by steps of ",
+              static_cast<std::uint64_t>(alignof(std::size_t)), "; set it to sizeof the struct");
 }
 
 hiprope_status write_struct(const char* name, void* given, const void* value, std::size_t smallest,

@@ -2,6 +2,7 @@
 #include "cpu/rotate.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 
@@ -124,17 +125,21 @@ RefusedTokens rotate_with(const Kernels& kernels, int threads, const HostCall& c
   const std::int64_t heads = count_heads(tensors, tensor_count);
   const std::int64_t rows = call.tokens * heads;
   if (threads == 1) return rotate_rows(kernels, call, tensors, tensor_count, heads, 0, rows);
-  std::uint64_t count = 0;
-  std::int64_t first = std::numeric_limits<std::int64_t>::max();
-#pragma omp parallel for num_threads(threads) schedule(static, 1) reduction(+ : count) reduction(min : first)
+  // Atomics and no reduction, which GNU's OpenMP ends under a lock of the whole process.
+  std::atomic<std::uint64_t> count{0};
+  std::atomic<std::int64_t> first{std::numeric_limits<std::int64_t>::max()};
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
   for (int part = 0; part < threads; ++part) {
     const std::int64_t begin = rows / threads * part + std::min<std::int64_t>(rows % threads, part);
     const std::int64_t end = begin + rows / threads + (part < rows % threads ? 1 : 0);
     const RefusedTokens refused = rotate_rows(kernels, call, tensors, tensor_count, heads, begin, end);
-    count += refused.count;
-    if (refused.count != 0) first = std::min(first, refused.first);
+    if (refused.count == 0) continue;
+    count.fetch_add(refused.count, std::memory_order_relaxed);
+    std::int64_t seen = first.load(std::memory_order_relaxed);
+    while (refused.first < seen && !first.compare_exchange_weak(seen, refused.first, std::memory_order_relaxed)) {
+    }
   }
-  return {count, count == 0 ? -1 : first};
+  return {count, count == 0 ? -1 : first.load()};
 }
 
 RefusedTokens rotate_on_host(const HostCall& call, const HostTensor* tensors, int tensor_count) {

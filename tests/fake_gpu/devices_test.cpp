@@ -74,6 +74,29 @@ TEST_F(fake_gpu_devices, with_hidden_code_objects_fall_back) {
   EXPECT_NE(rope.created().message().find("HIPROPE_HIDE_CODE_OBJECTS"), std::string::npos);
 }
 
+// Not even where the runtime fails, or the Rope is in fallback.
+TEST_F(fake_gpu_devices, nothing_is_printed) {
+  const Case c = small_case(false);
+  const Images images = make_images(c);
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  for (const int device : {kKernelDevice, kBareDevice, kWrongDevice}) {
+    const AsCurrent current(device);
+    const Rope rope(c.config, Device::gpu(device));
+    const DeviceCase on_device(c, images);
+    const Stream stream;
+    EXPECT_TRUE(on_device.call(rope, stream));
+    fake::fail_call(0, hipErrorUnknown);
+    EXPECT_FALSE(on_device.call(rope, stream));
+    fake::fail_none();
+    hiprope_position_errors errors{};
+    EXPECT_TRUE(rope.read_position_errors(errors, stream.get()));
+    EXPECT_FALSE(Rope(c.config, Device::gpu(device), static_cast<Fallback>(7)));
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+}
+
 // A child of a fork must not speak to a runtime that did not survive it: what it asks is refused before any call.
 TEST_F(fake_gpu_devices, are_left_alone_by_a_forked_child) {
   const Case c = small_case(false);

@@ -123,6 +123,37 @@ TEST(GpuFallback, HiddenCodeObjectsGoThroughTheCpu) {
   }
 }
 
+// A Rope in fallback on a GPU that has kernels.
+Rope hidden(const RopeConfig& config) {
+  const Environment hides("HIPROPE_HIDE_CODE_OBJECTS", "1");
+  return Rope(config, Device::gpu());
+}
+
+TEST(GpuHandle, NothingIsPrinted) {
+  HIPROPE_NEEDS_GPU();
+  Draft draft = plain_draft();
+  draft.ids = {1, 2, 64, 4, -1, 63};
+  const Case c = build(draft);
+  const DeviceCase on_device(c, make_images(c));
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  {
+    const Stream stream;
+    const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+    EXPECT_TRUE(on_device.call(rope, stream));
+    EXPECT_TRUE(on_device.call(hidden(c.config), stream));
+    Case wrong = c;
+    wrong.q.token_stride = 1;
+    EXPECT_FALSE(on_device.call(wrong, rope, stream));
+    hiprope_position_errors errors{};
+    EXPECT_TRUE(rope.read_position_errors(errors, stream.get()));
+    EXPECT_EQ(errors.count, 2U);
+    EXPECT_FALSE(Rope(c.config, Device::gpu(1000)));
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+}
+
 TEST(GpuFallback, ForbiddenIsRefusedAtCreation) {
   HIPROPE_NEEDS_GPU();
   const Environment hidden("HIPROPE_HIDE_CODE_OBJECTS", "1");
@@ -139,11 +170,7 @@ TEST(GpuFallback, InsideACaptureIsRefusedAndTheCaptureSurvives) {
   const DeviceCase on_device(c, before);
   const Stream stream;
   const Rope working(c.config, Device::gpu(), Fallback::forbid);
-  Rope hidden_rope;
-  {
-    const Environment hidden("HIPROPE_HIDE_CODE_OBJECTS", "1");
-    hidden_rope = Rope(c.config, Device::gpu());
-  }
+  const Rope hidden_rope = hidden(c.config);
   stream.begin_capture();
   const Result refused = on_device.call(hidden_rope, stream);
   const Result recorded = on_device.call(working, stream);
@@ -303,10 +330,15 @@ TEST(GpuCapture, NoFunctionBreaksIt) {
   const DeviceCase beside(other_case, other_images);
   const Stream stream, other;
   const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+  const Rope hidden_rope = hidden(c.config);
   const auto use_everything = [&] {
     const Rope made(c.config, Device::gpu(), Fallback::forbid);
     EXPECT_TRUE(made) << made.created().message();
     EXPECT_TRUE(beside.call(rope, other));
+    const Result through_host = beside.call(hidden_rope, other);
+    EXPECT_EQ(through_host.path(), Path::cpu_fallback) << through_host.message();
+    EXPECT_EQ(beside.call(hidden_rope, stream).status(), hiprope_error_capturing);
+    EXPECT_EQ(beside.call(hidden_rope, nullptr).status(), hiprope_error_capturing);
     std::int32_t count = 0;
     EXPECT_EQ(hiprope_device_count(&count), hiprope_ok);
     hiprope_position_errors errors{};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,6 +20,9 @@ struct Large {
   Pairing pairing;
   std::int64_t tokens, heads;
   std::int32_t head_dim, rotary_dim;
+  std::int64_t kv_heads = 0;
+  bool out_of_place = false;
+  bool int32_ids = false;
 };
 
 void PrintTo(const Large& large, std::ostream* stream) {
@@ -40,12 +44,74 @@ std::vector<std::byte> random_bytes(std::size_t count, std::uint64_t seed) {
   return bytes;
 }
 
-// In place over a contiguous [tokens, heads, head_dim], checked whole, piece by piece, with the CPU path.
+// A contiguous [tokens, heads, head_dim] on the GPU, whose input can be made again piece by piece.
+class LargeTensor {
+ public:
+  LargeTensor(const Large& large, std::int64_t heads, std::uint64_t seed)
+      : large_(large),
+        heads_(heads),
+        seed_(seed),
+        token_bytes_(static_cast<std::size_t>(heads * large.head_dim * format_of(large.type).bytes)),
+        in_(token_bytes_ * static_cast<std::size_t>(large.tokens)),
+        out_(large.out_of_place ? in_.bytes() : 0) {
+    for (std::int64_t token = 0; token < large.tokens; token += kTokensAChunk) in_.upload(input(token), at(token));
+    if (large.out_of_place) out_.fill(std::byte{0x5A});
+  }
+  static std::size_t bytes(const Large& large) {
+    const std::int64_t elements = large.tokens * (large.heads + large.kv_heads) * large.head_dim;
+    return static_cast<std::size_t>(elements * format_of(large.type).bytes * (large.out_of_place ? 2 : 1));
+  }
+  TensorView in() const { return view(in_.data(), large_.tokens); }
+  TensorView out() const { return view((large_.out_of_place ? out_ : in_).data(), large_.tokens); }
+
+  // Compares all of it with the CPU path.
+  void check(const Rope& on_cpu, const std::vector<std::int64_t>& ids) const {
+    for (std::int64_t token = 0; token < large_.tokens; token += kTokensAChunk) {
+      std::vector<std::byte> expected = input(token);
+      const Positions positions(&ids[static_cast<std::size_t>(token)]);
+      ASSERT_TRUE(apply_rope_cpu(on_cpu, view(expected.data(), chunk_tokens(token)), positions));
+      std::vector<std::byte> actual(expected.size());
+      (large_.out_of_place ? out_ : in_).download(actual, at(token));
+      ASSERT_TRUE(expected == actual) << "in the tokens from " << token;
+      if (!large_.out_of_place) continue;
+      in_.download(actual, at(token));
+      ASSERT_TRUE(input(token) == actual) << "the input changed in the tokens from " << token;
+    }
+  }
+
+ private:
+  std::int64_t chunk_tokens(std::int64_t token) const { return std::min(kTokensAChunk, large_.tokens - token); }
+  std::size_t at(std::int64_t token) const { return token_bytes_ * static_cast<std::size_t>(token); }
+  std::vector<std::byte> input(std::int64_t token) const {
+    return random_bytes(at(chunk_tokens(token)), seed_ + static_cast<std::uint64_t>(token));
+  }
+  TensorView view(void* data, std::int64_t tokens) const {
+    return TensorView::thd(data, large_.type, tokens, heads_, large_.head_dim);
+  }
+
+  Large large_;
+  std::int64_t heads_;
+  std::uint64_t seed_;
+  std::size_t token_bytes_;
+  DeviceMemory in_, out_;
+};
+
+Positions on_device(const Large& large, const std::vector<std::int64_t>& ids, DeviceMemory& memory) {
+  if (!large.int32_ids) {
+    memory = DeviceMemory(ids.size() * sizeof(std::int64_t));
+    memory.upload(std::as_bytes(std::span(ids)));
+    return Positions(static_cast<const std::int64_t*>(static_cast<const void*>(memory.data())));
+  }
+  const std::vector<std::int32_t> narrow(ids.begin(), ids.end());
+  memory = DeviceMemory(narrow.size() * sizeof(std::int32_t));
+  memory.upload(std::as_bytes(std::span(narrow)));
+  return Positions(static_cast<const std::int32_t*>(static_cast<const void*>(memory.data())));
+}
+
 TEST_P(GpuLarge, EveryElementHasTheCpuPathsBits) {
   HIPROPE_NEEDS_GPU();
   const Large& large = GetParam();
-  const auto token_bytes = static_cast<std::size_t>(large.heads * large.head_dim * format_of(large.type).bytes);
-  const std::size_t bytes = token_bytes * static_cast<std::size_t>(large.tokens);
+  const std::size_t bytes = LargeTensor::bytes(large);
   if (free_device_bytes() < bytes + (std::size_t{1} << 30)) GTEST_SKIP() << "needs " << bytes << " bytes of GPU memory";
 
   RopeConfig config;
@@ -57,41 +123,35 @@ TEST_P(GpuLarge, EveryElementHasTheCpuPathsBits) {
   const Rope on_cpu(config, Device::cpu());
   ASSERT_TRUE(on_gpu) << on_gpu.created().message();
 
+  // Of the tokens outside the table the first lies far in, where a small index could not stand for it.
   Random random(run_seed());
   std::vector<std::int64_t> ids(static_cast<std::size_t>(large.tokens));
-  for (auto& id : ids) id = random.between(-8, config.max_positions - 1);
-  const DeviceMemory device_ids(ids.size() * sizeof(std::int64_t));
-  device_ids.upload(std::as_bytes(std::span(ids)));
-  const DeviceMemory memory(bytes);
-  const auto chunk_tokens = [&](std::int64_t token) { return std::min(kTokensAChunk, large.tokens - token); };
-  for (std::int64_t token = 0; token < large.tokens; token += kTokensAChunk) {
-    const std::size_t chunk_bytes = token_bytes * static_cast<std::size_t>(chunk_tokens(token));
-    memory.upload(random_bytes(chunk_bytes, run_seed() + static_cast<std::uint64_t>(token)),
-                  token_bytes * static_cast<std::size_t>(token));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    ids[i] = random.between(i < ids.size() / 2 ? 0 : -8, config.max_positions - 1);
   }
+  DeviceMemory id_memory;
+  const Positions positions = on_device(large, ids, id_memory);
+  const LargeTensor q(large, large.heads, run_seed());
+  std::optional<LargeTensor> k;
+  if (large.kv_heads != 0) k.emplace(large, large.kv_heads, run_seed() + 1);
 
   const Stream stream;
-  const auto view = TensorView::thd(memory.data(), large.type, large.tokens, large.heads, large.head_dim);
-  const Positions positions(static_cast<const std::int64_t*>(static_cast<const void*>(device_ids.data())));
-  const Result result = apply_rope_device(on_gpu, view, positions, stream.get());
+  const TensorView q_out = q.out(), k_out = k ? k->out() : TensorView();
+  const Apply apply{.out = &q_out, .k_out = k ? &k_out : nullptr};
+  const Result result = k ? apply_position_embeddings_device(on_gpu, q.in(), k->in(), positions, stream.get(), apply)
+                          : apply_rope_device(on_gpu, q.in(), positions, stream.get(), apply);
   ASSERT_TRUE(result) << result.message();
   ASSERT_EQ(result.path(), Path::gpu);
   stream.wait();
+  EXPECT_EQ(on_gpu.stats().launches, 1U);
+  q.check(on_cpu, ids);
+  if (k) k->check(on_cpu, ids);
 
-  for (std::int64_t token = 0; token < large.tokens; token += kTokensAChunk) {
-    const std::int64_t count = chunk_tokens(token);
-    const std::size_t chunk_bytes = token_bytes * static_cast<std::size_t>(count);
-    std::vector<std::byte> expected = random_bytes(chunk_bytes, run_seed() + static_cast<std::uint64_t>(token));
-    const auto part = TensorView::thd(expected.data(), large.type, count, large.heads, large.head_dim);
-    ASSERT_TRUE(apply_rope_cpu(on_cpu, part, Positions(&ids[static_cast<std::size_t>(token)])));
-    std::vector<std::byte> actual(chunk_bytes);
-    memory.download(actual, token_bytes * static_cast<std::size_t>(token));
-    ASSERT_TRUE(expected == actual) << "in the tokens from " << token;
-  }
+  const auto is_refused = [](std::int64_t id) { return id < 0; };
   hiprope_position_errors errors{};
   ASSERT_TRUE(on_gpu.read_position_errors(errors, stream.get()));
-  EXPECT_EQ(errors.count,
-            static_cast<std::uint64_t>(std::count_if(ids.begin(), ids.end(), [](auto id) { return id < 0; })));
+  EXPECT_EQ(errors.count, static_cast<std::uint64_t>(std::count_if(ids.begin(), ids.end(), is_refused)));
+  EXPECT_EQ(errors.first_token, std::find_if(ids.begin(), ids.end(), is_refused) - ids.begin());
 }
 
 constexpr std::int64_t kTwoTo20 = 1 << 20;
@@ -100,7 +160,26 @@ const Large kLarge[] = {
     {"tokens_2_20_scalar", DataType::f32, Pairing::interleaved, kTwoTo20 + 1, 1, 34, 34},
     {"elements_past_2_31", DataType::bf16, Pairing::half_split, kTwoTo20 + 3, 16, 136, 128},
     {"elements_past_2_31_interleaved", DataType::f16, Pairing::interleaved, kTwoTo20 + 5, 17, 128, 64},
-    {"elements_past_2_32_scalar", DataType::bf16, Pairing::half_split, (1 << 21) + 1, 31, 70, 70}};
+    {"elements_past_2_32_scalar", DataType::bf16, Pairing::half_split, (1 << 21) + 1, 31, 70, 70},
+    {.name = "q_and_k_past_2_31_out_of_place",
+     .type = DataType::bf16,
+     .pairing = Pairing::half_split,
+     .tokens = kTwoTo20 + 7,
+     .heads = 16,
+     .head_dim = 136,
+     .rotary_dim = 96,
+     .kv_heads = 3,
+     .out_of_place = true,
+     .int32_ids = true},
+    // Rows of odd length, so that every pair is an item: 2^31 and more of them are two rows of the grid.
+    {.name = "items_past_2_31",
+     .type = DataType::bf16,
+     .pairing = Pairing::half_split,
+     .tokens = (1 << 24) + 3,
+     .heads = 1,
+     .head_dim = 257,
+     .rotary_dim = 256,
+     .int32_ids = true}};
 INSTANTIATE_TEST_SUITE_P(Sizes, GpuLarge, testing::ValuesIn(kLarge),
                          [](const auto& instance) { return std::string(instance.param.name); });
 

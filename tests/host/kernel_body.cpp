@@ -178,7 +178,9 @@ std::string body_mismatch(const Case& c) {
   const Images before = make_images(c);
   const Rope rope(c.config, Device::cpu());
   Images on_cpu = before;
+  set_fences(c, on_cpu, true);
   const Outcome expected = run_cpu(c, rope, on_cpu);
+  set_fences(c, on_cpu, false);
   if (expected.status != hiprope_ok) return "the CPU path refused it: " + expected.message;
   BodyLaunch planned;
   Images unused = before;

@@ -115,21 +115,42 @@ TEST(Creation, NonsenseInTheEnvironmentIsRefusedByName) {
 
 // ---- Struct sizes -----------------------------------------------------------------------------------------------
 
+// Gives `use` a copy of the struct in every size up to its own and 16 bytes more, with nonsense behind that size, and
+// tells it whether the size may be a version's.
+template <typename Struct, typename Use>
+void in_every_size(const Struct& whole, std::size_t smallest, const Use& use) {
+  for (std::size_t size = 0; size <= sizeof(Struct) + 16; ++size) {
+    SCOPED_TRACE(testing::Message() << size << " of " << sizeof(Struct) << " bytes");
+    std::array<std::byte, sizeof(Struct) + 16> bytes;
+    bytes.fill(std::byte{0xEE});
+    std::memcpy(bytes.data(), &whole, std::min(size, sizeof(Struct)));
+    std::memcpy(bytes.data(), &size, sizeof(size));
+    Struct older;
+    std::memcpy(&older, bytes.data(), sizeof(older));
+    use(older, size >= smallest && size <= sizeof(Struct) && size % alignof(Struct) == 0);
+  }
+}
+
 // An older, smaller struct works, and what lies behind it is neither read nor written.
-TEST(StructSizes, OlderStructsWork) {
+TEST(StructSizes, OlderStructsOfEverySizeWork) {
   Call c;
-  c.config.size = offsetof(hiprope_config, scaling);
-  c.config.scaling.type = 99;
-  c.config.axis_layout = 99;
   hiprope_rope* rope = nullptr;
-  ASSERT_EQ(hiprope_create(&c.config, hiprope_device_cpu, 0, &rope), hiprope_ok) << hiprope_last_error();
-  c.options.size = offsetof(hiprope_apply_options, direction);
-  c.options.direction = 99;
-  c.positions.size = offsetof(hiprope_positions, axes);
-  c.positions.axes = 99;
-  EXPECT_EQ(hiprope_apply_position_embeddings_cpu(rope, &c.q, &c.k, &c.positions, &c.options), hiprope_ok)
-      << hiprope_last_error();
-  EXPECT_EQ(c.path, hiprope_path_cpu);
+  in_every_size(c.config, offsetof(hiprope_config, scaling), [&](const hiprope_config& config, bool known) {
+    EXPECT_EQ(hiprope_create(&config, hiprope_device_cpu, 0, &rope), known ? hiprope_ok : hiprope_error_struct_size)
+        << hiprope_last_error();
+    EXPECT_EQ(rope != nullptr, known);
+    hiprope_destroy(rope);
+  });
+  ASSERT_EQ(hiprope_create(&c.config, hiprope_device_cpu, 0, &rope), hiprope_ok);
+  const auto call = [&](const hiprope_positions& positions, const hiprope_apply_options& options, bool known) {
+    EXPECT_EQ(hiprope_apply_position_embeddings_cpu(rope, &c.q, &c.k, &positions, &options),
+              known ? hiprope_ok : hiprope_error_struct_size)
+        << hiprope_last_error();
+  };
+  in_every_size(c.positions, offsetof(hiprope_positions, axis_stride),
+                [&](const hiprope_positions& older, bool known) { call(older, c.options, known); });
+  in_every_size(c.options, offsetof(hiprope_apply_options, k_out),
+                [&](const hiprope_apply_options& older, bool known) { call(c.positions, older, known); });
   hiprope_destroy(rope);
 }
 

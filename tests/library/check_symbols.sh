@@ -3,6 +3,7 @@
 set -euo pipefail
 
 kind=$1 library=$2
+[[ -r $library ]] || { echo "there is no $library" && exit 1; }
 case $kind in
   exported)
     exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }')

@@ -220,6 +220,18 @@ TEST(refusals, text_that_is_no_json_object) {
   expect_refused(std::string(R"({"model_type": "llama", "rope_theta": NaN})"), "not valid JSON");
 }
 
+TEST(refusals, a_key_that_stands_twice) {
+  const std::string rest =
+      R"("hidden_size": 512, "num_attention_heads": 8, "num_hidden_layers": 2, "max_position_embeddings": 64)";
+  const std::string once = R"({"model_type": "llama", "rope_theta": 1e4, )" + rest + "}";
+  EXPECT_TRUE(parse_model_config(once)) << parse_model_config(once).error;
+  expect_refused(R"({"model_type": "llama", "rope_theta": 1e4, "rope_theta": 1e6, )" + rest + "}",
+                 "rope_theta stands twice");
+  expect_refused(
+      R"({"model_type": "llama", "rope_scaling": {"factor": 2, "type": "linear", "factor": 4}, )" + rest + "}",
+      "factor stands twice");
+}
+
 TEST(refusals, unknown_rope_type) {
   expect_refused(with_scaling({{"rope_type", "spiral"}, {"factor", 2}}), "rope_scaling.rope_type \"spiral\"");
   expect_refused(with_scaling({{"type", "spiral"}}), "rope_scaling.type \"spiral\"");

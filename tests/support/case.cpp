@@ -222,11 +222,11 @@ std::string describe(const Case& c) {
   const RopeConfig& f = c.config;
   std::string text = fmt::format(
       "{}: {} head_dim {} rotary_dim {} offset {} pairing {} pair_block {} output {} base {} max_positions {} axes {} "
-      "layout {} sections {} {} {} {}; {} tokens, {}, positions",
+      "layout {} sections {} {} {} {} scaling {} angles {}; {} tokens, {}, positions",
       c.name, name_of(c.type), f.head_dim, f.rotary_dim, f.rotary_offset, static_cast<int>(f.pairing), f.pair_block,
       static_cast<int>(f.output_pairing), f.base, f.max_positions, f.axes, static_cast<int>(f.axis_layout),
-      f.sections[0], f.sections[1], f.sections[2], f.sections[3], c.tokens,
-      c.direction == Direction::forward ? "forward" : "inverse");
+      f.sections[0], f.sections[1], f.sections[2], f.sections[3], static_cast<int>(f.scaling.type),
+      static_cast<int>(f.angles), c.tokens, c.direction == Direction::forward ? "forward" : "inverse");
   if (c.ids_bytes == 0) {
     text += fmt::format(" from {}", c.start);
   } else {

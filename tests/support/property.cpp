@@ -2,6 +2,7 @@
 #include "tests/support/property.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
@@ -9,10 +10,46 @@
 namespace hiprope::test {
 namespace {
 
+// Frequencies, angles and factors by every rule; they change the table alone.
+void random_scaling(Random& random, RopeConfig& config) {
+  config.angles = random.pick({Angles::exact, Angles::exact, Angles::float32});
+  if (config.rotary_dim < 4 || random.chance(50)) return;
+  const auto pairs = static_cast<std::size_t>(config.rotary_dim / 2);
+  const auto factors = [&] {
+    std::vector<double> list(pairs);
+    for (double& factor : list) factor = 1.0 + 7.0 * std::abs(random.signed_unit());
+    return list;
+  };
+  Scaling& scaling = config.scaling;
+  scaling.type = random.pick({ScalingType::linear, ScalingType::dynamic, ScalingType::ntk, ScalingType::yarn,
+                              ScalingType::longrope, ScalingType::llama3, ScalingType::custom});
+  scaling.factor = static_cast<double>(random.between(2, 8));
+  if (scaling.type == ScalingType::dynamic) scaling.sequence_length = 4 * config.max_positions;
+  if (scaling.type == ScalingType::yarn || scaling.type == ScalingType::longrope ||
+      scaling.type == ScalingType::llama3) {
+    scaling.original_max_positions = random.between(2, 64);
+  }
+  if (scaling.type == ScalingType::longrope) {
+    scaling.short_factor = factors();
+    scaling.long_factor = factors();
+    scaling.sequence_length = random.between(1, 128);
+  }
+  if (scaling.type == ScalingType::llama3) {
+    scaling.low_freq_factor = 1;
+    scaling.high_freq_factor = 4;
+  }
+  if (scaling.type == ScalingType::custom) {
+    scaling.factor = 0;
+    scaling.inv_freq = factors();
+  } else if (random.chance(30)) {
+    scaling.freq_factors = factors();
+  }
+}
+
 RopeConfig random_config(Random& random) {
   RopeConfig config;
-  config.head_dim = static_cast<std::int32_t>(random.chance(70) ? random.between(2, 48)
-                                                                : random.pick({64, 72, 80, 96, 112, 128, 192, 256}));
+  config.head_dim = static_cast<std::int32_t>(
+      random.chance(70) ? random.between(2, 48) : random.pick({64, 72, 80, 96, 112, 128, 192, 256, 320, 576}));
   const auto room = config.head_dim;
   config.rotary_dim = static_cast<std::int32_t>(random.chance(40) ? room / 2 * 2 : 2 * random.between(1, room / 2));
   if (random.chance(50))
@@ -46,6 +83,7 @@ RopeConfig random_config(Random& random) {
       }
     }
   }
+  random_scaling(random, config);
   return config;
 }
 
@@ -91,7 +129,9 @@ void draw_positions(Random& random, Case& c) {
 using Step = bool (*)(Case&);
 
 bool set_config(Case& c, std::int32_t head_dim, std::int32_t rotary_dim, std::int32_t rotary_offset) {
-  if (c.config.axes > 1 || rotary_dim < 2 || rotary_offset < 0 || head_dim < rotary_dim + rotary_offset) return false;
+  if (c.config.axes > 1 || c.config.scaling.type != ScalingType::none || rotary_dim < 2 || rotary_offset < 0 ||
+      head_dim < rotary_dim + rotary_offset)
+    return false;
   if (c.config.pairing == Pairing::blocked && rotary_dim % c.config.pair_block != 0) return false;
   const bool changed =
       c.config.head_dim != head_dim || c.rotary_dim() != rotary_dim || c.config.rotary_offset != rotary_offset;
@@ -160,6 +200,12 @@ constexpr Step kSteps[] = {
       c.config.axis_layout = AxisLayout::chunked;
       c.position_axes = 1;
       return true;
+    },
+    [](Case& c) {
+      const bool changed = c.config.scaling.type != ScalingType::none || c.config.angles != Angles::exact;
+      c.config.scaling = {};
+      c.config.angles = Angles::exact;
+      return changed;
     },
     [](Case& c) { return set_config(c, c.rotary_dim(), c.rotary_dim(), 0); },
     [](Case& c) { return set_config(c, c.config.head_dim, c.rotary_dim() / 4 * 2, c.config.rotary_offset); },

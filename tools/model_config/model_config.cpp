@@ -7,6 +7,8 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <vector>
 
 #include "families.h"
 #include "fields.h"
@@ -225,6 +227,19 @@ ModelConfig read_model(const Json& root_object) {
   return model;
 }
 
+// A key that stands twice in one object is refused: readers differ in which of its values they take.
+Json parse_strictly(std::string_view text) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  return Json::parse(text, [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
+      refuse(fmt::format("{} stands twice in one object", parsed.get<std::string>()));
+    }
+    return true;
+  });
+}
+
 }  // namespace
 }  // namespace model_config_internal
 
@@ -240,7 +255,7 @@ ModelConfigResult parse_model_config(std::string_view text) {
     return result;
   }
   try {
-    const Json root = Json::parse(text);
+    const Json root = parse_strictly(text);
     if (!root.is_object()) refuse("the file is not a JSON object");
     result.model = read_model(root);
   } catch (const Refusal& refusal) {
