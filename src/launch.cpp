@@ -149,8 +149,10 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
       choose_tuning(rope, bytes, q.tokens * (q.heads + k_heads) * ((config.rotary_dim + passed) * size / bytes));
   std::int64_t thread_heads =
       tuning.accesses_per_thread / vectors_of_unit(rope.layout == Layout::interleaved, bytes / size);
-  // Heads that a group lacks are waited for like others (H200, 32 and 2 heads, 16384 tokens: 42 us by 8, 41 us by 4).
-  while (rope.tuning.accesses_per_thread == 0 && lacking(q.heads, k_heads, thread_heads) > (q.heads + k_heads) / 8) {
+  // Heads that a group lacks are waited for like others (H200, 32 and 2 heads, 16384 tokens: 42 us by 8, 41 us by 4;
+  // with several axes, whose rows cost more than that, 42 and 45).
+  const bool may_shrink = config.axes == 1 && rope.tuning.accesses_per_thread == 0;
+  while (may_shrink && lacking(q.heads, k_heads, thread_heads) > (q.heads + k_heads) / 8) {
     thread_heads /= 2;
   }
   KernelParams& p = plan.params;
