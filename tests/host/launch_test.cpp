@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "tests/host/kernel_body.h"
 #include "tests/support/cases.h"
@@ -46,8 +47,9 @@ TEST(Divisor, LargeDivisors) {
 
 // The plan of a case; the Rope and images live as long as it.
 struct Planned {
-  explicit Planned(const Case& given)
+  explicit Planned(const Case& given, const char* architecture = "cpu")
       : c(given), rope(c.config, Device::cpu()), images(make_images(c)), ids(id_bytes(c)) {
+    std::strcpy(const_cast<hiprope_rope*>(rope.get())->architecture, architecture);
     EXPECT_EQ(plan_case(c, *rope.get(), images, ids.data(), launch), hiprope_ok) << hiprope_last_error();
   }
   const internal::VariantRow& variant() const { return internal::kVariants[launch.plan.variant]; }
@@ -193,6 +195,33 @@ TEST(LaunchPlan, GroupsThatWouldStandMostlyEmptyAreSmaller) {
   EXPECT_EQ(heads_per_thread(8, 1), 2);
   EXPECT_EQ(heads_per_thread(4, 1), 1);
   EXPECT_EQ(heads_per_thread(1, 1), 1);
+}
+
+// A compute unit takes a block, so the blocks of a token are how many units it uses; bench/README.md has these figures.
+TEST(LaunchPlan, ATokenSpreadsOverComputeUnitsOnAmd) {
+  struct {
+    const char* shape;
+    std::int32_t head_dim, rotary_dim, q_heads, k_heads;
+    Pairing pairing;
+    std::uint32_t wave64, wave32;  // blocks
+  } constexpr kShapes[] = {{"llama3-8b", 128, 128, 32, 8, Pairing::half_split, 5, 10},
+                           {"llama3-70b", 128, 128, 64, 8, Pairing::half_split, 9, 18},
+                           {"qwen3-0.6b", 128, 128, 16, 8, Pairing::half_split, 3, 6},
+                           {"glm4", 128, 64, 32, 2, Pairing::interleaved, 3, 5},
+                           {"neox-20b", 96, 24, 64, 64, Pairing::half_split, 6, 12},
+                           {"dsv3-mla", 64, 64, 128, 1, Pairing::interleaved, 9, 17},
+                           {"gemma", 256, 256, 8, 4, Pairing::half_split, 3, 6}};
+  for (const auto& shape : kShapes) {
+    Draft draft = draft_of(DataType::bf16, shape.head_dim, shape.rotary_dim);
+    draft.config.pairing = shape.pairing;
+    draft.tokens = 1;
+    draft.q_heads = shape.q_heads;
+    draft.k_heads = shape.k_heads;
+    for (const auto& [architecture, blocks] : {std::pair{"gfx942", shape.wave64}, {"gfx1100", shape.wave32}}) {
+      Planned planned(build(draft), architecture);
+      EXPECT_EQ(planned.launch.plan.blocks, blocks) << shape.shape << " on " << architecture;
+    }
+  }
 }
 
 TEST(LaunchPlan, ATokenTooLargeForALaunchIsRefused) {
