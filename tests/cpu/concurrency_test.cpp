@@ -57,10 +57,10 @@ void run(std::int64_t tokens, int calls) {
 }
 
 TEST(cpu_concurrency, small_calls_of_many_threads) {
-  run(4, 200);
+  run(4, 60);
 }
 TEST(cpu_concurrency, large_calls_of_many_threads) {
-  run(512, 6);
+  run(256, 2);
 }
 
 }  // namespace

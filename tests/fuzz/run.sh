@@ -11,7 +11,7 @@ build=${BUILD:-$root/build-fuzz}
 mkdir -p "$build"
 cmake -G Ninja -S "$root" -B "$build" -DCMAKE_CXX_COMPILER="${CXX:-clang++-19}" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DHIPROPE_PLATFORM=none -DHIPROPE_OPENMP=OFF -DHIPROPE_BUILD_BENCH=OFF -DHIPROPE_FUZZ=ON -DHIPROPE_WERROR=OFF \
-  -DHIPROPE_SANITIZE="address;undefined" >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
+  -DHIPROPE_SANITIZE="address;undefined" >"$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 1; }
 cmake --build "$build" -j "${JOBS:-$(nproc)}" --target model_config_fuzzer call_fuzzer
 
 # fuzz NAME [OPTIONS AND FOLDERS]: what it finds for the corpus stays in the build folder.

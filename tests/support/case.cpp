@@ -201,6 +201,7 @@ Images expected_images(const Case& c, const Images& before) {
 }
 
 std::string difference(const Case& c, const Images& expected, const Images& actual) {
+  if (expected == actual) return {};
   Images unified = actual;
   unify_nans(c, expected, unified);
   for (std::size_t i = 0; i < expected.size(); ++i) {
