@@ -39,10 +39,7 @@ HostTensor host_tensor(const hiprope_tensor& in, const hiprope_tensor& out) {
 void count_refused(const hiprope_rope& rope, const RefusedTokens& refused) {
   if (refused.count == 0) return;
   rope.counters.refused.fetch_add(refused.count, std::memory_order_relaxed);
-  const auto first = static_cast<std::uint64_t>(refused.first);
-  std::uint64_t seen = rope.counters.first_refused.load(std::memory_order_relaxed);
-  while (first < seen && !rope.counters.first_refused.compare_exchange_weak(seen, first, std::memory_order_relaxed)) {
-  }
+  store_min(rope.counters.first_refused, static_cast<std::uint64_t>(refused.first));
 }
 
 using HostBytes = std::unique_ptr<char[]>;

@@ -51,13 +51,13 @@ int log2_of(std::int64_t power_of_two) {
   return std::countr_zero(static_cast<std::uint64_t>(power_of_two));
 }
 
-std::int64_t groups_of(std::int64_t heads, std::int64_t group_heads) {
-  return (heads + group_heads - 1) / group_heads;
+std::int64_t divide_up(std::int64_t n, std::int64_t d) {
+  return (n + d - 1) / d;
 }
 
 // By how many heads the groups of both tensors are not full.
 std::int64_t lacking(std::int64_t q_heads, std::int64_t k_heads, std::int64_t group_heads) {
-  return (groups_of(q_heads, group_heads) + groups_of(k_heads, group_heads)) * group_heads - q_heads - k_heads;
+  return (divide_up(q_heads, group_heads) + divide_up(k_heads, group_heads)) * group_heads - q_heads - k_heads;
 }
 
 TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) {
@@ -88,25 +88,25 @@ hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan) {
   const std::int64_t rotate_units = 2 * shape.pairs / (vectors * vector);
   const std::int64_t copy_units = shape.copied / shape.copy_bytes;
   const std::int64_t tile_items = kTileRows * (rotate_units + copy_units);
-  const std::int64_t q_groups = groups_of(shape.q_heads, variant.heads_per_thread);
-  const std::int64_t head_groups = q_groups + groups_of(shape.k_heads, variant.heads_per_thread);
+  const std::int64_t q_groups = divide_up(shape.q_heads, variant.heads_per_thread);
+  const std::int64_t head_groups = q_groups + divide_up(shape.k_heads, variant.heads_per_thread);
   const std::int64_t items_per_token = head_groups * (rotate_units + copy_units);
   const std::int64_t chunk_tokens = std::min(shape.tokens, (shape.most_items - tile_items) / items_per_token);
   if (chunk_tokens < 1) {
     return fail(hiprope_error_too_large, shape.q_heads + shape.k_heads, " heads give ", items_per_token,
                 " work items a token, more than ", shape.most_items - tile_items);
   }
-  const std::int64_t chunks = (shape.tokens + chunk_tokens - 1) / chunk_tokens;
+  const std::int64_t chunks = divide_up(shape.tokens, chunk_tokens);
   if (chunks > kMaxChunks) {
     return fail(hiprope_error_too_large, shape.tokens, " tokens of ", items_per_token,
                 " work items each exceed one launch");
   }
   const std::int64_t rows = chunk_tokens * head_groups;
-  const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  const std::int64_t tiles = divide_up(rows, kTileRows);
   const std::int64_t items = copy_units == 0 ? rows * rotate_units : tiles * tile_items;
 
   plan.variant = shape.variant;
-  plan.blocks = static_cast<std::uint32_t>((items + shape.block_threads - 1) / shape.block_threads);
+  plan.blocks = static_cast<std::uint32_t>(divide_up(items, shape.block_threads));
   plan.chunks = static_cast<std::uint32_t>(chunks);
   KernelParams& p = plan.params;
   p.tokens = shape.tokens;

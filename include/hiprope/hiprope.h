@@ -269,7 +269,8 @@ typedef struct hiprope_apply_options {
  * alignment, positions, in_place, capturing (in fallback; or on the default stream, stream = NULL, while a stream that
  * waits for it is captured; the capture lives on), forked, too_large, out_of_host_memory (fallback only), or
  * the runtime's code. After a positive status from a fallback call the output may be partly written. One whose
- * sentence ends in "selecting the caller's device again failed" did its work; only the current device is the Rope's. */
+ * sentence says "was done, but selecting the caller's device again failed" did that; only the current device is wrong.
+ */
 HIPROPE_API hiprope_status hiprope_apply_rope_device(const hiprope_rope* rope, const hiprope_tensor* x,
                                                      const hiprope_positions* positions,
                                                      const hiprope_apply_options* options, void* stream);

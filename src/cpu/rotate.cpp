@@ -135,9 +135,7 @@ RefusedTokens rotate_with(const Kernels& kernels, int threads, const HostCall& c
     const RefusedTokens refused = rotate_rows(kernels, call, tensors, tensor_count, heads, begin, end);
     if (refused.count == 0) continue;
     count.fetch_add(refused.count, std::memory_order_relaxed);
-    std::int64_t seen = first.load(std::memory_order_relaxed);
-    while (refused.first < seen && !first.compare_exchange_weak(seen, refused.first, std::memory_order_relaxed)) {
-    }
+    store_min(first, refused.first);
   }
   return {count, count == 0 ? -1 : first.load()};
 }

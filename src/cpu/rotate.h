@@ -1,6 +1,7 @@
 // The CPU path: rotates views of host memory under the contract of the kernels, with the same bits.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "hiprope/hiprope.h"
@@ -43,6 +44,14 @@ struct RefusedTokens {
   std::uint64_t count = 0;
   std::int64_t first = -1;
 };
+
+// Makes `least` the smaller of itself and `value`.
+template <typename Integer>
+void store_min(std::atomic<Integer>& least, Integer value) {
+  Integer seen = least.load(std::memory_order_relaxed);
+  while (value < seen && !least.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
+  }
+}
 
 RefusedTokens rotate_on_host(const HostCall& call, const HostTensor* tensors, int tensor_count);
 

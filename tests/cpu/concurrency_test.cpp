@@ -41,9 +41,7 @@ void run(std::int64_t tokens, int calls) {
       const bool own = random.chance(30);
       const Rope made = own ? Rope(job.c.config, Device::cpu()) : Rope();
       Images images = job.before;
-      std::array<std::byte*, kBuffers> bases{};
-      for (std::size_t at = 0; at < bases.size(); ++at) bases[at] = images[at].empty() ? nullptr : images[at].data();
-      const Result result = call(job.c, own ? made : shared, bases, id_bytes(job.c).data(), nullptr);
+      const Result result = call(job.c, own ? made : shared, bases_of(images), id_bytes(job.c).data(), nullptr);
       ASSERT_TRUE(result) << result.message();
       ASSERT_EQ(difference(job.c, job.expected, images), "") << "thread " << thread << " seed " << run_seed();
       shared_calls.fetch_add(own ? 0 : 1);

@@ -80,9 +80,7 @@ void set_fences([[maybe_unused]] const Case& c, [[maybe_unused]] Images& images,
 
 hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images, const std::byte* ids,
                          BodyLaunch& launch) {
-  std::array<std::byte*, kBuffers> bases{};
-  for (std::size_t i = 0; i < bases.size(); ++i) bases[i] = images[i].empty() ? nullptr : images[i].data();
-  const CallArguments arguments = arguments_of(c, bases, ids);
+  const CallArguments arguments = arguments_of(c, bases_of(images), ids);
   hiprope_apply_options options{};
   options.size = sizeof(options);
   options.direction = static_cast<std::int32_t>(c.direction);

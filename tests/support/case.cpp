@@ -176,14 +176,18 @@ Result call(const Case& c, const Rope& rope, const std::array<std::byte*, kBuffe
   return apply_position_embeddings_device(rope, arguments.q, arguments.k, arguments.positions, stream, apply);
 }
 
+std::array<std::byte*, kBuffers> bases_of(Images& images) {
+  std::array<std::byte*, kBuffers> bases{};
+  for (std::size_t i = 0; i < bases.size(); ++i) bases[i] = images[i].empty() ? nullptr : images[i].data();
+  return bases;
+}
+
 Outcome run_cpu(const Case& c, const Rope& rope, Images& images) {
   if (!rope) return {rope.created().status(), rope.created().message()};
   const std::vector<std::byte> ids = id_bytes(c);
-  std::array<std::byte*, kBuffers> bases{};
-  for (std::size_t i = 0; i < bases.size(); ++i) bases[i] = images[i].empty() ? nullptr : images[i].data();
   hiprope_position_errors errors{};
   const Result cleared = rope.clear_position_errors();
-  const Result result = call(c, rope, bases, ids.data(), nullptr);
+  const Result result = call(c, rope, bases_of(images), ids.data(), nullptr);
   const Result read = rope.read_position_errors(errors);
   if (!cleared || !read) return {read.status(), "position errors: " + read.message()};
   return {result.status(), result.message(), result.path(), errors.count, errors.first_token};

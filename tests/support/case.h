@@ -94,6 +94,8 @@ CallArguments arguments_of(const Case& c, const std::array<std::byte*, kBuffers>
 Result call(const Case& c, const Rope& rope, const std::array<std::byte*, kBuffers>& bases, const void* ids,
             void* stream);
 std::vector<std::byte> id_bytes(const Case& c);
+// Where images lie in host memory; null for an unused one.
+std::array<std::byte*, kBuffers> bases_of(Images& images);
 
 // Runs the case on a Rope of the CPU device, in `images`.
 Outcome run_cpu(const Case& c, Images& images);
