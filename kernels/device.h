@@ -117,8 +117,8 @@ HIPROPE_DEVICE T load_id(const T* address) {
 #endif
 }
 
-template <int bytes>
-HIPROPE_DEVICE void load_constant_floats(const float* address, float* values) {
+template <int bytes, typename Number>
+HIPROPE_DEVICE void load_constants(const Number* address, Number* values) {
   using Value = typename Access<bytes>::type;
 #if defined(__CUDACC__)
   const Value value = __ldg(reinterpret_cast<const Value*>(address));
@@ -141,6 +141,14 @@ HIPROPE_DEVICE float multiply_add(float a, float b, float c) {
   return __fmaf_rn(a, b, c);
 #else
   return __builtin_fmaf(a, b, c);
+#endif
+}
+
+HIPROPE_DEVICE double multiply_add(double a, double b, double c) {
+#if defined(__CUDACC__)
+  return __fma_rn(a, b, c);
+#else
+  return __builtin_fma(a, b, c);
 #endif
 }
 

@@ -34,15 +34,31 @@ constexpr std::uint32_t divide(std::uint32_t n, Divisor d) {
   return static_cast<std::uint32_t>((std::uint64_t{n} * d.multiplier) >> d.shift);
 }
 
-// Where a table row keeps cos and sin of a pair, as an index of pairs. A row is a sequence of entries of two pairs, 16
-// bytes, and the `tile` entries one thread reads lie apart, so that the threads of a head read neighbouring entries at
-// a time: entry e lies at (e % tile) * (entries / tile) + e / tile, tile = 2^tile_shift. An odd count of pairs has
-// tile_shift 0, which is the plain order.
-constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std::int32_t tile_shift) {
-  const std::int32_t entry = pair >> 1;
-  const std::int32_t entries_apart = pairs >> (1 + tile_shift);
-  return 2 * ((entry & ((1 << tile_shift) - 1)) * entries_apart + (entry >> tile_shift)) + (pair & 1);
+// Where a row of angles keeps an entry of 16 bytes. The 2^tile_shift entries one thread reads lie apart, so that the
+// threads of a head read neighbouring entries at a time. tile_shift 0 is the plain order.
+constexpr std::int32_t entry_location(std::int32_t entry, std::int32_t entries, std::int32_t tile_shift) {
+  return (entry & ((1 << tile_shift) - 1)) * (entries >> tile_shift) + (entry >> tile_shift);
 }
+
+// Where a table row keeps cos and sin of a pair, as an index of pairs: an entry has two. An odd count of pairs has
+// tile_shift 0.
+constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std::int32_t tile_shift) {
+  return 2 * entry_location(pair >> 1, pairs >> 1, tile_shift) + (pair & 1);
+}
+
+// Where a row of factors keeps cos and sin of a pair, as an index of pairs: an entry has one, so a tile twice as many
+// as in the table.
+constexpr std::int32_t factor_location(std::int32_t pair, std::int32_t pairs, std::int32_t tile_shift) {
+  return entry_location(pair, pairs, tile_shift == 0 ? 0 : tile_shift + 1);
+}
+
+// Positions that share a row of coarse factors.
+constexpr std::int32_t kFineBits = 8;
+
+// Where a kernel has cos and sin from: the table's rows of a token's one position (1a) or of up to four (4a), or
+// products of factors of one (1f). Factors stay in caches where every position has a row of the table to itself; that
+// pays in large launches.
+enum class AngleInput { of_1a, of_4a, of_1f };
 
 // Rows of a tile, see below: a multiple of every wave's width.
 constexpr std::uint32_t kTileRows = 64;
@@ -61,7 +77,11 @@ constexpr int vectors_of_unit(bool interleaved, std::int64_t elements) {
 struct KernelParams {
   TensorParams q;
   TensorParams k;
-  const float* table;        // [max_positions][pairs][2]: cos, sin of pairs in the order of table_location
+  const float* table;  // [max_positions][pairs][2]: cos, sin of pairs in the order of table_location
+  // The table's factors, [rows][pairs][2] in the order of factor_location: a position's angles are the products of rows
+  // position >> kFineBits and position % 2^kFineBits. Null where no kernel of the Rope takes them.
+  const double* coarse;
+  const double* fine;
   const void* ids;           // [axes][tokens] int32 or int64; null: token t has position start + t
   const std::uint8_t* axis;  // [pairs], which axis's position turns a pair; null: all axis 0
   std::uint64_t* refused;    // [2]: tokens with a position outside the table; the smallest such token index

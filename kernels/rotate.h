@@ -9,13 +9,14 @@ namespace hiprope {
 enum class Layout { half_split, interleaved, interleaved_to_half_split };
 
 // A line of variants.inc as a type.
-template <typename ElementType, Layout layout_value, int access_bytes, int heads_a_thread, int most_axes>
+template <typename ElementType, Layout layout_value, int access_bytes, int heads_a_thread, AngleInput angle_input>
 struct Variant {
   using Element = ElementType;
   static constexpr Layout layout = layout_value;
   static constexpr int bytes = access_bytes;
   static constexpr int heads_per_thread = heads_a_thread;
-  static constexpr int axes = most_axes;                   // 1, or 4 for any number
+  static constexpr AngleInput angles = angle_input;
+  static constexpr int axes = angles == AngleInput::of_4a ? 4 : 1;
   static constexpr int elements = bytes / Element::bytes;  // V
   static constexpr int words = bytes < 4 ? 1 : bytes / 4;
   static constexpr int vectors = vectors_of_unit(layout == Layout::interleaved, elements);
@@ -154,39 +155,63 @@ HIPROPE_DEVICE TableRows<axes> find_table_rows(const KernelParams& p, Token toke
   return rows;
 }
 
-// Where entries of a table row lie, in floats from its start: that of a pair, and by how much each next one is further.
-// A tile of the table has at least as many entries as one call of load_angles reads, so they lie evenly apart.
+// Where entries of a row lie, in numbers from its start: that of a pair, and by how much each next one is further. A
+// tile has at least as many entries as one call of load_angles or multiply_angles reads, so they lie evenly apart.
 struct Entries {
   std::uint32_t first, apart;
 };
 
-HIPROPE_DEVICE Entries find_entries(const KernelParams& p, std::int32_t pair) {
+HIPROPE_DEVICE Entries find_table_entries(const KernelParams& p, std::int32_t pair) {
   return {2 * static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift)),
           2 * static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift))};
+}
+
+HIPROPE_DEVICE Entries find_factor_entries(const KernelParams& p, std::int32_t pair) {
+  return {2 * static_cast<std::uint32_t>(factor_location(pair, p.pairs, p.tile_shift)),
+          2 * static_cast<std::uint32_t>(factor_location(1, p.pairs, p.tile_shift))};
 }
 
 // cos and sin of `count` consecutive pairs, as cos, sin, cos, sin, ...; `pair` is a multiple of `count`.
 template <int count>
 HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<1>& rows, std::int32_t pair, float* cos_sin) {
   constexpr int step = count == 1 ? 1 : 2;  // pairs of one access: 8 bytes, or an entry's 16
-  const Entries entries = find_entries(p, pair);
+  const Entries entries = find_table_entries(p, pair);
   HIPROPE_UNROLL
   for (std::uint32_t i = 0; i < count; i += step) {
-    load_constant_floats<8 * step>(table_row(p, rows.row[0]) + entries.first + i / 2 * entries.apart, cos_sin + 2 * i);
+    load_constants<8 * step>(table_row(p, rows.row[0]) + entries.first + i / 2 * entries.apart, cos_sin + 2 * i);
   }
 }
 
 template <int count>
 HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<4>& rows, std::int32_t pair, float* cos_sin) {
   const std::uint32_t axes = load_bytes<count>(p.axis + pair);
-  const Entries entries = find_entries(p, pair);
+  const Entries entries = find_table_entries(p, pair);
   HIPROPE_UNROLL
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t axis = axes >> (8 * i);
     const std::uint32_t even = (axis & 2U) != 0 ? rows.row[2] : rows.row[0];
     const std::uint32_t odd = (axis & 2U) != 0 ? rows.row[3] : rows.row[1];
     const float* const row = table_row(p, (axis & 1U) != 0 ? odd : even);
-    load_constant_floats<8>(row + entries.first + i / 2 * entries.apart + i % 2 * 2, cos_sin + 2 * i);
+    load_constants<8>(row + entries.first + i / 2 * entries.apart + i % 2 * 2, cos_sin + 2 * i);
+  }
+}
+
+// The same as products of factors, with the table's bits: src/table.cpp multiplies in this order.
+template <int count>
+HIPROPE_DEVICE void multiply_angles(const KernelParams& p, const TableRows<1>& rows, std::int32_t pair,
+                                    float* cos_sin) {
+  const std::uint32_t row = rows.row[0];
+  const auto row_numbers = 2 * static_cast<std::uint32_t>(p.pairs);
+  const Entries entries = find_factor_entries(p, pair);
+  const double* const coarse_row = p.coarse + std::uint64_t{row >> kFineBits} * row_numbers + entries.first;
+  const double* const fine_row = p.fine + (row & ((1U << kFineBits) - 1U)) * row_numbers + entries.first;
+  HIPROPE_UNROLL
+  for (std::uint32_t i = 0; i < count; ++i) {
+    double coarse[2], fine[2];  // cos, sin
+    load_constants<16>(coarse_row + i * entries.apart, coarse);
+    load_constants<16>(fine_row + i * entries.apart, fine);
+    cos_sin[2 * i] = static_cast<float>(multiply_add(coarse[0], fine[0], -(coarse[1] * fine[1])));
+    cos_sin[2 * i + 1] = static_cast<float>(multiply_add(coarse[1], fine[0], coarse[0] * fine[1]));
   }
 }
 
@@ -194,9 +219,13 @@ HIPROPE_DEVICE void load_angles(const KernelParams& p, const TableRows<4>& rows,
 template <typename V>
 HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const TableRows<V::axes>& rows, std::int32_t pair,
                                      float* cos_sin) {
-  constexpr int count = V::pairs < 4 ? V::pairs : 4;  // axes of so many are read at a time
-  HIPROPE_UNROLL
-  for (int i = 0; i < V::pairs; i += count) load_angles<count>(p, rows, pair + i, cos_sin + 2 * i);
+  if constexpr (V::angles == AngleInput::of_1f) {
+    multiply_angles<V::pairs>(p, rows, pair, cos_sin);
+  } else {
+    constexpr int count = V::pairs < 4 ? V::pairs : 4;  // axes of so many are read at a time
+    HIPROPE_UNROLL
+    for (int i = 0; i < V::pairs; i += count) load_angles<count>(p, rows, pair + i, cos_sin + 2 * i);
+  }
 }
 
 template <int axes>

@@ -13,13 +13,13 @@
 namespace hiprope::internal {
 
 const VariantRow kVariants[] = {
-#define HIPROPE_VARIANT(element, pair_layout, bytes, heads, axes)   \
-  {#element "_" #pair_layout "_" #bytes "b_" #heads "h_" #axes "a", \
+#define HIPROPE_VARIANT(element, pair_layout, bytes, heads, angles) \
+  {#element "_" #pair_layout "_" #bytes "b_" #heads "h_" #angles,   \
    hiprope_##element,                                               \
    Layout::pair_layout,                                             \
    bytes,                                                           \
    heads,                                                           \
-   axes},
+   AngleInput::of_##angles},
 #include "kernels/variants.inc"
 #undef HIPROPE_VARIANT
 };
@@ -51,13 +51,12 @@ int log2_of(std::int64_t power_of_two) {
   return std::countr_zero(static_cast<std::uint64_t>(power_of_two));
 }
 
-std::int64_t divide_up(std::int64_t n, std::int64_t d) {
-  return (n + d - 1) / d;
+std::int64_t vector_elements(const VariantRow& row) {
+  return row.access_bytes / element_bytes(row.data_type);
 }
 
-// By how many heads the groups of both tensors are not full.
-std::int64_t lacking(std::int64_t q_heads, std::int64_t k_heads, std::int64_t group_heads) {
-  return (divide_up(q_heads, group_heads) + divide_up(k_heads, group_heads)) * group_heads - q_heads - k_heads;
+std::int64_t divide_up(std::int64_t n, std::int64_t d) {
+  return (n + d - 1) / d;
 }
 
 TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) {
@@ -66,16 +65,24 @@ TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) 
 
 }  // namespace
 
-VariantIndex index_variants(Layout layout, int axes) {
+VariantIndex index_variants(Layout layout, int axes, bool have_factors) {
   VariantIndex variants;
-  std::memset(&variants, -1, sizeof(variants));
-  for (int i = 0; i < kVariantCount; ++i) {
-    const VariantRow& row = kVariants[i];
-    if (row.layout != layout || row.axes != (axes == 1 ? 1 : 4)) continue;
-    // Rows with more heads come later and overwrite what a row with fewer stood in for.
-    auto& of_heads = variants.index[row.data_type][log2_of(row.access_bytes)];
-    for (int heads = 0; heads < 4; ++heads) {
-      if (of_heads[heads] < 0 || heads >= log2_of(row.heads_per_thread)) of_heads[heads] = static_cast<std::int16_t>(i);
+  std::memset(&variants.index, -1, sizeof(variants.index));
+  variants.take_factors = false;
+  const AngleInput of_table = axes == 1 ? AngleInput::of_1a : AngleInput::of_4a;
+  for (const AngleSource source : {AngleSource::table, AngleSource::factors}) {
+    const bool multiplies = source == AngleSource::factors && axes == 1 && have_factors;
+    for (int i = 0; i < kVariantCount; ++i) {
+      const VariantRow& row = kVariants[i];
+      const bool of_factors = multiplies && row.angles == AngleInput::of_1f;
+      if (row.layout != layout || (row.angles != of_table && !of_factors)) continue;
+      variants.take_factors = variants.take_factors || of_factors;
+      // Rows with more heads, and those of factors, come later and overwrite what others stood in for.
+      auto& of_heads = variants.index[static_cast<int>(source)][row.data_type][log2_of(row.access_bytes)];
+      for (int heads = 0; heads < 4; ++heads) {
+        const bool replaces = heads >= log2_of(row.heads_per_thread);
+        if (of_heads[heads] < 0 || replaces) of_heads[heads] = static_cast<std::int16_t>(i);
+      }
     }
   }
   return variants;
@@ -83,7 +90,7 @@ VariantIndex index_variants(Layout layout, int axes) {
 
 hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan) {
   const VariantRow& variant = kVariants[shape.variant];
-  const std::int64_t vector = variant.access_bytes / element_bytes(variant.data_type);
+  const std::int64_t vector = vector_elements(variant);
   const std::int64_t vectors = vectors_of_unit(variant.layout == Layout::interleaved, vector);
   const std::int64_t rotate_units = 2 * shape.pairs / (vectors * vector);
   const std::int64_t copy_units = shape.copied / shape.copy_bytes;
@@ -146,20 +153,21 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   const bool wide_copies = access_bytes(call, passed_parts) == kMaxAccessBytes;
 
   const Tuning tuning =
-      choose_tuning(rope, bytes, q.tokens * (q.heads + k_heads) * ((config.rotary_dim + passed) * size / bytes));
+      choose_tuning(rope, {.access_bytes = bytes,
+                           .tokens = q.tokens,
+                           .accesses = q.tokens * (q.heads + k_heads) * ((config.rotary_dim + passed) * size / bytes)});
   std::int64_t thread_heads =
       tuning.accesses_per_thread / vectors_of_unit(rope.layout == Layout::interleaved, bytes / size);
-  // Heads that a group lacks are waited for like others (H200, 32 and 2 heads, 16384 tokens: 42 us by 8, 41 us by 4;
-  // with several axes, whose rows cost more than that, 42 and 45).
-  const bool may_shrink = config.axes == 1 && rope.tuning.accesses_per_thread == 0;
-  while (may_shrink && lacking(q.heads, k_heads, thread_heads) > (q.heads + k_heads) / 8) {
-    thread_heads /= 2;
-  }
+  // Heads that a group lacks are waited for like others, but smaller groups cost more (H200, 8 and 1 interleaved heads,
+  // 65536 tokens: 0.91 of touch by 8 heads, 0.74 by 2). So only those that no tensor fills to more than half are.
+  while (thread_heads >= 2 * std::max(q.heads, k_heads)) thread_heads /= 2;
   KernelParams& p = plan.params;
   p = {};
   p.q = tensor_params(q, call.out[0]);
   p.k = call.tensors == 2 ? tensor_params(call.in[1], call.out[1]) : TensorParams{};
   p.table = rope.device_tables.table;
+  p.coarse = rope.device_tables.coarse;
+  p.fine = rope.device_tables.fine;
   p.ids = call.positions.ids;
   p.axis = rope.device_tables.axis_of_pair;
   p.refused = rope.device_tables.refused;
@@ -173,7 +181,8 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   p.rotary_dim = config.rotary_dim;
   p.in_place = call.in_place ? 1 : 0;
   p.sin_sign = call.direction == hiprope_inverse ? -1.0F : 1.0F;
-  return cut_work({.variant = rope.variants.index[q.data_type][log2_of(bytes)][log2_of(thread_heads)],
+  const auto& of_bytes = rope.variants.index[static_cast<int>(tuning.angles)][q.data_type][log2_of(bytes)];
+  return cut_work({.variant = of_bytes[log2_of(thread_heads)],
                    .tokens = q.tokens,
                    .q_heads = q.heads,
                    .k_heads = k_heads,

@@ -19,17 +19,19 @@ struct VariantRow {
   Layout layout;
   std::int32_t access_bytes;
   std::int32_t heads_per_thread;
-  std::int32_t axes;  // 1, or 4 for any number
+  AngleInput angles;
 };
 extern const VariantRow kVariants[];
 extern const int kVariantCount;
 
-// The kernels of one Rope: [data type][log2 of access bytes][log2 of heads a thread] is an index into kVariants, of the
-// most heads that exist up to those asked for, or else the fewest.
+// The kernels of one Rope: [AngleSource][data type][log2 of access bytes][log2 of heads a thread] is an index into
+// kVariants, of the most heads that exist up to those asked for, or else the fewest. Where no kernel multiplies
+// factors, or there are none, those of the table stand in.
 struct VariantIndex {
-  std::int16_t index[3][5][4];
+  std::int16_t index[2][3][5][4];
+  bool take_factors;  // some kernel does
 };
-VariantIndex index_variants(Layout layout, int axes);
+VariantIndex index_variants(Layout layout, int axes, bool have_factors);
 
 struct LaunchPlan {
   int variant;           // index into kVariants

@@ -26,20 +26,10 @@ void choose_layout(hiprope_rope& rope) {
   }
 }
 
-// Entries that one thread of the widest kernel reads: V/2 of a unit of two vectors, V/4 of one.
+// Entries of the table that one thread of the widest kernel reads: V/2 of a unit of two vectors, V/4 of one.
 std::int32_t choose_tile_shift(Layout layout, int pairs) {
   if (pairs % 4 != 0) return 0;
   return layout == Layout::interleaved || pairs % 8 != 0 ? 1 : 2;
-}
-
-hiprope_status make_table(const hiprope_rope& rope, std::unique_ptr<float[]>& table) {
-  table.reset(new (std::nothrow) float[static_cast<std::size_t>(rope.table_bytes / sizeof(float))]);
-  if (table == nullptr) {
-    return fail(hiprope_error_out_of_host_memory, "a table of ", rope.config.max_positions, " positions needs ",
-                rope.table_bytes, " bytes of host memory");
-  }
-  build_table(rope.frequencies, rope.config.max_positions, rope.config.angles, rope.tile_shift, table.get());
-  return hiprope_ok;
 }
 
 // Opens the GPU and decides, once, whether calls run there or through the host.
@@ -61,14 +51,18 @@ hiprope_status open_gpu(hiprope_rope& rope, std::int32_t fallback, bool hidden) 
               ") cannot run the kernels and fallback is forbidden: ", static_cast<const char*>(rope.kernels.reason));
 }
 
-hiprope_status upload_table(hiprope_rope& rope, const float* table) {
-  const auto* axis = rope.frequencies.axis_of_pair.get();
-  const auto axis_bytes = axis != nullptr ? static_cast<std::size_t>(rope.frequencies.pairs) : 0;
-  const auto status = gpu::upload(*rope.gpu_state, table, static_cast<std::size_t>(rope.table_bytes), axis, axis_bytes,
-                                  rope.device_tables);
+hiprope_status upload_tables(hiprope_rope& rope, const Tables& made) {
+  const auto* const axis = rope.frequencies.axis_of_pair.get();
+  const gpu::HostTables tables = {
+      .table = {made.table.get(), rope.table_bytes},
+      .coarse = {made.coarse.get(), rope.variants.take_factors ? made.coarse_bytes : 0},
+      .fine = {made.fine.get(), rope.variants.take_factors ? made.fine_bytes : 0},
+      .axis_of_pair = {axis, axis != nullptr ? static_cast<std::uint64_t>(rope.frequencies.pairs) : 0},
+  };
+  const auto status = gpu::upload(*rope.gpu_state, tables, rope.device_tables);
   if (status != hiprope_ok) return status;
   rope.counters.table_uploads.fetch_add(1, kRelaxed);
-  rope.counters.bytes_host_to_device.fetch_add(rope.table_bytes + axis_bytes, kRelaxed);
+  rope.counters.bytes_host_to_device.fetch_add(tables.bytes(), kRelaxed);
   return hiprope_ok;
 }
 
@@ -93,12 +87,15 @@ hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_
   if (device != hiprope_device_cpu) {
     if (const auto status = open_gpu(rope, fallback, hidden); status != hiprope_ok) return status;
   }
-  rope.variants = index_variants(rope.layout, rope.frequencies.axes);
+  rope.variants =
+      index_variants(rope.layout, rope.frequencies.axes, /*have_factors=*/rope.config.angles == hiprope_angles_exact);
   if (rope.path == hiprope_path_gpu) rope.tile_shift = choose_tile_shift(rope.layout, rope.frequencies.pairs);
-  std::unique_ptr<float[]> table;
-  if (const auto status = make_table(rope, table); status != hiprope_ok) return status;
-  if (rope.path == hiprope_path_gpu) return upload_table(rope, table.get());
-  rope.host_table = std::move(table);
+  Tables tables;
+  const auto status =
+      make_tables(rope.frequencies, rope.config.max_positions, rope.config.angles, rope.tile_shift, tables);
+  if (status != hiprope_ok) return status;
+  if (rope.path == hiprope_path_gpu) return upload_tables(rope, tables);
+  rope.host_table = std::move(tables.table);
   return hiprope_ok;
 }
 

@@ -1,30 +1,66 @@
-// The cos/sin table, one thread a range of positions.
+// The cos/sin table and its factors.
 #include "table.h"
 
+#include <algorithm>
 #include <cmath>
+#include <new>
+#include <utility>
 
 #include "kernels/params.h"
+#include "status.h"
 
 namespace hiprope::internal {
 namespace {
 
-struct CosSin {
-  float cos;
-  float sin;
-};
+constexpr std::int64_t kFineRows = std::int64_t{1} << kFineBits;
+constexpr std::int64_t kFewEntries = 65536;  // too few to be worth waking threads
 
-CosSin exact_angle(double position, double inv_freq, double attention_scaling) {
-  const double angle = position * inv_freq;
-  return {static_cast<float>(attention_scaling * std::cos(angle)),
-          static_cast<float>(attention_scaling * std::sin(angle))};
+// A cos and A sin of the angles of positions 0, apart, 2 apart, ..., A being `scaling`.
+void fill_factors(const Frequencies& frequencies, std::int64_t rows, std::int64_t apart, double scaling,
+                  std::int32_t tile_shift, double* factors) {
+  const std::int32_t pairs = frequencies.pairs;
+#pragma omp parallel for schedule(static) if (rows * pairs > kFewEntries)
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int32_t pair = 0; pair < pairs; ++pair) {
+      const double angle = static_cast<double>(row * apart) * frequencies.inv_freq[static_cast<std::size_t>(pair)];
+      double* const entry = factors + (row * pairs + factor_location(pair, pairs, tile_shift)) * 2;
+      entry[0] = scaling * std::cos(angle);
+      entry[1] = scaling * std::sin(angle);
+    }
+  }
+}
+
+// cos and sin of sums of angles. kernels/rotate.h multiplies in this order.
+void multiply_factors(const Tables& tables, std::int64_t max_positions, std::int32_t pairs, std::int32_t tile_shift) {
+#pragma omp parallel for schedule(static) if (max_positions * pairs > kFewEntries)
+  for (std::int64_t position = 0; position < max_positions; ++position) {
+    const double* const coarse_row = tables.coarse.get() + (position >> kFineBits) * pairs * 2;
+    const double* const fine_row = tables.fine.get() + (position & (kFineRows - 1)) * pairs * 2;
+    for (std::int32_t pair = 0; pair < pairs; ++pair) {
+      const double* const coarse = coarse_row + std::int64_t{2} * factor_location(pair, pairs, tile_shift);
+      const double* const fine = fine_row + std::int64_t{2} * factor_location(pair, pairs, tile_shift);
+      float* const entry = tables.table.get() + (position * pairs + table_location(pair, pairs, tile_shift)) * 2;
+      entry[0] = static_cast<float>(std::fma(coarse[0], fine[0], -(coarse[1] * fine[1])));
+      entry[1] = static_cast<float>(std::fma(coarse[1], fine[0], coarse[0] * fine[1]));
+    }
+  }
 }
 
 // As the Python frameworks do: float32 frequency, position and product, then the scaling of the rounded cos and sin.
-CosSin float32_angle(double position, double inv_freq, double attention_scaling) {
-  const float angle = static_cast<float>(position) * static_cast<float>(inv_freq);
-  const auto scaling = static_cast<float>(attention_scaling);
-  return {static_cast<float>(std::cos(static_cast<double>(angle))) * scaling,
-          static_cast<float>(std::sin(static_cast<double>(angle))) * scaling};
+void fill_float32_angles(const Frequencies& frequencies, std::int64_t max_positions, std::int32_t tile_shift,
+                         float* table) {
+  const std::int32_t pairs = frequencies.pairs;
+  const auto scaling = static_cast<float>(frequencies.attention_scaling);
+#pragma omp parallel for schedule(static) if (max_positions * pairs > kFewEntries)
+  for (std::int64_t position = 0; position < max_positions; ++position) {
+    for (std::int32_t pair = 0; pair < pairs; ++pair) {
+      const auto inv_freq = static_cast<float>(frequencies.inv_freq[static_cast<std::size_t>(pair)]);
+      const double angle = static_cast<double>(static_cast<float>(position) * inv_freq);
+      float* const entry = table + (position * pairs + table_location(pair, pairs, tile_shift)) * 2;
+      entry[0] = static_cast<float>(std::cos(angle)) * scaling;
+      entry[1] = static_cast<float>(std::sin(angle)) * scaling;
+    }
+  }
 }
 
 }  // namespace
@@ -35,20 +71,36 @@ std::uint64_t table_bytes(std::int64_t max_positions, int pairs) {
   return rows > (std::uint64_t{1} << 62) / row_bytes ? 0 : rows * row_bytes;
 }
 
-void build_table(const Frequencies& frequencies, std::int64_t max_positions, std::int32_t angles,
-                 std::int32_t tile_shift, float* table) {
-  const auto angle = angles == hiprope_angles_exact ? exact_angle : float32_angle;
-  const std::int64_t pairs = frequencies.pairs;
-#pragma omp parallel for schedule(static) if (max_positions * pairs > 65536)
-  for (std::int64_t position = 0; position < max_positions; ++position) {
-    for (int pair = 0; pair < frequencies.pairs; ++pair) {
-      const CosSin entry = angle(static_cast<double>(position), frequencies.inv_freq[static_cast<std::size_t>(pair)],
-                                 frequencies.attention_scaling);
-      float* place = table + (position * pairs + table_location(pair, frequencies.pairs, tile_shift)) * 2;
-      place[0] = entry.cos;
-      place[1] = entry.sin;
-    }
+hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_positions, std::int32_t angles,
+                           std::int32_t tile_shift, Tables& tables) {
+  const bool exact = angles == hiprope_angles_exact;
+  const std::int32_t pairs = frequencies.pairs;
+  const std::uint64_t bytes = table_bytes(max_positions, pairs);
+  const std::int64_t coarse_rows = ((max_positions - 1) >> kFineBits) + 1;
+  const std::int64_t fine_rows = std::min(max_positions, kFineRows);
+  Tables made;
+  made.table.reset(new (std::nothrow) float[bytes / sizeof(float)]);
+  bool complete = made.table != nullptr;
+  if (exact) {
+    made.coarse_bytes = static_cast<std::uint64_t>(coarse_rows * pairs) * 2 * sizeof(double);
+    made.fine_bytes = static_cast<std::uint64_t>(fine_rows * pairs) * 2 * sizeof(double);
+    made.coarse.reset(new (std::nothrow) double[made.coarse_bytes / sizeof(double)]);
+    made.fine.reset(new (std::nothrow) double[made.fine_bytes / sizeof(double)]);
+    complete = complete && made.coarse != nullptr && made.fine != nullptr;
   }
+  if (!complete) {
+    return fail(hiprope_error_out_of_host_memory, "a table of ", max_positions, " positions needs ", bytes,
+                " bytes of host memory and its factors ", made.coarse_bytes + made.fine_bytes);
+  }
+  if (exact) {
+    fill_factors(frequencies, coarse_rows, kFineRows, frequencies.attention_scaling, tile_shift, made.coarse.get());
+    fill_factors(frequencies, fine_rows, 1, 1.0, tile_shift, made.fine.get());
+    multiply_factors(made, max_positions, pairs, tile_shift);
+  } else {
+    fill_float32_angles(frequencies, max_positions, tile_shift, made.table.get());
+  }
+  tables = std::move(made);
+  return hiprope_ok;
 }
 
 }  // namespace hiprope::internal

@@ -1,4 +1,4 @@
-// The cos/sin table: built once in float64, rounded once to float32.
+// The angles of a Rope's positions: computed once in float64, rounded once to float32.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,20 @@
 
 namespace hiprope::internal {
 
-// Bytes of the table [max_positions][pairs][2] of float32, or 0 when that does not fit in 62 bits.
+// Row p, pair j of the table holds A cos(p inv_freq[j]), A sin(p inv_freq[j]), A the attention scaling. It is the
+// product, rounded, of two rows of factors: coarse ones, of p without its last kFineBits bits and with A, and fine
+// ones, of those bits. Pairs lie in the orders of table_location and factor_location.
+struct Tables {
+  std::unique_ptr<float[]> table;          // [max_positions][pairs][2]
+  std::unique_ptr<double[]> coarse, fine;  // [rows][pairs][2]; null with float32 angles, which are no products
+  std::uint64_t coarse_bytes = 0, fine_bytes = 0;
+};
+
+// Bytes of the table, or 0 when that does not fit in 62 bits.
 std::uint64_t table_bytes(std::int64_t max_positions, int pairs);
 
-// Row p, pair j holds A cos(p inv_freq[j]), A sin(p inv_freq[j]), A the attention scaling; pairs lie in the order of
-// table_location, plain for tile_shift 0. `table` has table_bytes.
-void build_table(const Frequencies& frequencies, std::int64_t max_positions, std::int32_t angles,
-                 std::int32_t tile_shift, float* table);
+// tile_shift 0 gives the plain orders. hiprope_ok, or hiprope_error_out_of_host_memory with nothing made.
+[[nodiscard]] hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_positions,
+                                         std::int32_t angles, std::int32_t tile_shift, Tables& tables);
 
 }  // namespace hiprope::internal

@@ -12,30 +12,32 @@ namespace hiprope::internal {
 
 namespace {
 
-// Applies on architectures whose name begins with `architecture`, to launches of at most `most_accesses` accesses of
-// `access_bytes` bytes, for Ropes of at most `most_axes` axes. 0 matches any.
+// Applies on architectures whose name begins with `architecture`, to launches of at most `most_tokens` tokens and
+// `most_accesses` accesses of `access_bytes` bytes, for Ropes of at most `most_axes` axes. 0 matches any.
 struct TuningRow {
   const char* architecture;
   std::int32_t access_bytes;
   std::int32_t most_axes;
+  std::int64_t most_tokens;
   std::int64_t most_accesses;
   Tuning tuning;
 };
 
 constexpr TuningRow kTuning[] = {
-#define HIPROPE_TUNING_ROW(architecture, bytes, axes, most, accesses, block, source) \
-  {architecture, bytes, axes, most, {accesses, block}},
+#define HIPROPE_TUNING_ROW(architecture, bytes, axes, tokens, most, accesses, block, angles, source) \
+  {architecture, bytes, axes, tokens, most, {accesses, block, AngleSource::angles}},
 #include "tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
 
 constexpr std::int32_t kMaxBlockThreads = 256;  // the kernels' launch bound
 
-bool matches(const TuningRow& row, const hiprope_rope& rope, std::int64_t access_bytes, std::int64_t accesses) {
+bool matches(const TuningRow& row, const hiprope_rope& rope, const LaunchSize& size) {
   return std::strncmp(rope.architecture, row.architecture, std::strlen(row.architecture)) == 0 &&
-         (row.access_bytes == 0 || row.access_bytes == access_bytes) &&
+         (row.access_bytes == 0 || row.access_bytes == size.access_bytes) &&
          (row.most_axes == 0 || rope.config.axes <= row.most_axes) &&
-         (row.most_accesses == 0 || accesses <= row.most_accesses);
+         (row.most_tokens == 0 || size.tokens <= row.most_tokens) &&
+         (row.most_accesses == 0 || size.accesses <= row.most_accesses);
 }
 
 // Reads "name=number" at `text`, a number other than 0 and only once; returns what follows it, or null.
@@ -47,6 +49,21 @@ const char* read_field(const char* text, const char* name, std::int32_t& value) 
   return result.ec == std::errc() && value != 0 ? result.ptr : nullptr;
 }
 
+// Reads "angles=table" or "angles=factors", only once; returns what follows it, or null.
+const char* read_angles(const char* text, std::optional<AngleSource>& angles) {
+  constexpr struct {
+    const char* text;
+    AngleSource source;
+  } kChoices[] = {{"angles=table", AngleSource::table}, {"angles=factors", AngleSource::factors}};
+  for (const auto& choice : kChoices) {
+    const std::size_t length = std::strlen(choice.text);
+    if (angles.has_value() || std::strncmp(text, choice.text, length) != 0) continue;
+    angles = choice.source;
+    return text + length;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 hiprope_status read_tuning_override(TuningOverride& tuning) {
@@ -54,8 +71,10 @@ hiprope_status read_tuning_override(TuningOverride& tuning) {
   if (value == nullptr || *value == '\0') return hiprope_ok;
   const char* rest = value;
   while (rest != nullptr && *rest != '\0') {
-    const char* const accesses = read_field(rest, "accesses", tuning.accesses_per_thread);
-    rest = accesses != nullptr ? accesses : read_field(rest, "block", tuning.block_threads);
+    const char* const field = rest;
+    rest = read_field(field, "accesses", tuning.accesses_per_thread);
+    if (rest == nullptr) rest = read_field(field, "block", tuning.block_threads);
+    if (rest == nullptr) rest = read_angles(field, tuning.angles);
     if (rest != nullptr && *rest == ',' && rest[1] != '\0') {
       ++rest;
     } else if (rest != nullptr && *rest != '\0') {
@@ -67,16 +86,17 @@ hiprope_status read_tuning_override(TuningOverride& tuning) {
   const bool known = accesses == 0 || accesses == 2 || accesses == 4 || accesses == 8;
   if (rest != nullptr && known && block >= 0 && block <= kMaxBlockThreads && block % 32 == 0) return hiprope_ok;
   return fail(hiprope_error_environment, "HIPROPE_TUNING is \"", value,
-              "\", expected accesses=2, 4 or 8 and block=a multiple of 32 up to ", kMaxBlockThreads,
-              ", such as accesses=4,block=128");
+              "\", expected accesses=2, 4 or 8, block=a multiple of 32 up to ", kMaxBlockThreads,
+              " and angles=table or factors, such as accesses=4,block=128");
 }
 
-Tuning choose_tuning(const hiprope_rope& rope, std::int64_t access_bytes, std::int64_t accesses) {
+Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size) {
   const TuningRow* row = kTuning;
-  while (!matches(*row, rope, access_bytes, accesses)) ++row;
+  while (!matches(*row, rope, size)) ++row;
   const TuningOverride& set = rope.tuning;
   return {set.accesses_per_thread != 0 ? set.accesses_per_thread : row->tuning.accesses_per_thread,
-          set.block_threads != 0 ? set.block_threads : row->tuning.block_threads};
+          set.block_threads != 0 ? set.block_threads : row->tuning.block_threads,
+          set.angles.value_or(row->tuning.angles)};
 }
 
 }  // namespace hiprope::internal

@@ -2,23 +2,34 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "hiprope/hiprope.h"
 
 namespace hiprope::internal {
 
-// What HIPROPE_TUNING sets: "accesses=4,block=128", either part alone, or nothing.
+// Where a launch has its cos and sin from: rows of the table, or products of factors, where its kernel can.
+enum class AngleSource { table, factors };
+
+// What HIPROPE_TUNING sets: "accesses=4,block=128,angles=table", any of them, or nothing.
 struct TuningOverride {
   std::int32_t accesses_per_thread = 0;  // 0: as the table says
   std::int32_t block_threads = 0;
+  std::optional<AngleSource> angles;
 };
 [[nodiscard]] hiprope_status read_tuning_override(TuningOverride& tuning);
 
 struct Tuning {
   std::int32_t accesses_per_thread;  // reads of the tensor in flight: of two a head, or one where pairs are interleaved
   std::int32_t block_threads;
+  AngleSource angles;
 };
 
-Tuning choose_tuning(const hiprope_rope& rope, std::int64_t access_bytes, std::int64_t accesses);
+struct LaunchSize {
+  std::int64_t access_bytes;
+  std::int64_t tokens;
+  std::int64_t accesses;  // reads of all threads
+};
+Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size);
 
 }  // namespace hiprope::internal

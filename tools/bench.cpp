@@ -255,7 +255,8 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(3, 1001));
   command->add_option("--seed", arguments->seed, "Of the random data and positions.")->capture_default_str();
   command->add_flag("--no-check", arguments->no_check, "Measure without checking the outputs first.");
-  command->add_flag("--sweep", arguments->sweep, "Time every choice of accesses a thread and threads a block.");
+  command->add_flag("--sweep", arguments->sweep,
+                    "Time every choice of accesses a thread, threads a block and source of angles.");
   command->add_flag("--host-cost", arguments->host_cost, "Time what a call of one token costs the host.");
   const auto add_output = [&](const char* name, std::string& path, const char* meaning) {
     command->add_option(name, path, meaning)->expected(0, 1)->default_str("-");

@@ -94,7 +94,7 @@ void print_sweep(const std::vector<SweepResult>& results) {
   if (results.empty()) return;
   std::vector<std::string> headings{"shape", "type", ">tokens", "caches", ">touch us"};
   for (const auto& [choice, timing] : results[0].choices) {
-    headings.push_back(fmt::format(">{} by {}", choice.accesses_per_thread, choice.block_threads));
+    headings.push_back(fmt::format(">{}", choice.heading()));
   }
   headings.insert(headings.end(), {"best", ">of touch"});
   Table table(headings);

@@ -22,7 +22,8 @@ constexpr std::byte kPoison{0x5A};
 constexpr std::size_t kRandomBytes = std::size_t{32} << 20;
 constexpr std::int64_t kOracleTokens = 8, kOraclePositions = 4096;
 constexpr const char* kTuningVariable = "HIPROPE_TUNING";
-constexpr std::array kSweptAccesses{2, 4, 8};
+// Accesses a thread, and whether angles are from factors, which threads of eight alone can.
+constexpr std::array kSweptThreads{std::pair{2, false}, std::pair{4, false}, std::pair{8, false}, std::pair{8, true}};
 constexpr std::array kSweptBlocks{64, 128, 256};
 
 // Random bits under `keep`, and `set`, make numbers of magnitude 0.5 to 2: finite, and so after any rotation.
@@ -86,7 +87,12 @@ struct CheckedRange {
 }  // namespace
 
 std::string Choice::name() const {
-  return fmt::format("accesses={},block={}", accesses_per_thread, block_threads);
+  return fmt::format("accesses={},block={},angles={}", accesses_per_thread, block_threads,
+                     factors ? "factors" : "table");
+}
+
+std::string Choice::heading() const {
+  return fmt::format("{}{} by {}", accesses_per_thread, factors ? "f" : "", block_threads);
 }
 
 Timing summarise_rounds(std::vector<double> microseconds) {
@@ -364,9 +370,9 @@ SweepResult BenchRunner::sweep(const BenchCase& bench_case) {
   const Plan chosen = plan(bench_case);
   upload_positions(chosen);
   SweepResult result{bench_case, time_touch(chosen).second, {}};
-  for (const int accesses : kSweptAccesses) {
+  for (const auto& [accesses, factors] : kSweptThreads) {
     for (const int block : kSweptBlocks) {
-      const Choice choice{accesses, block};
+      const Choice choice{accesses, block, factors};
       use_shape(bench_case.shape, choice.name());
       if (options_.check) check(chosen);
       result.choices.emplace_back(choice, time_rope(chosen));

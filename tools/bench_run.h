@@ -40,7 +40,9 @@ struct CaseResult {
 
 struct Choice {
   int accesses_per_thread, block_threads;
-  std::string name() const;
+  bool factors;
+  std::string name() const;     // as HIPROPE_TUNING takes it
+  std::string heading() const;  // "8f by 64"
 };
 
 struct SweepResult {

@@ -24,7 +24,8 @@ struct Variable {
 constexpr Variable kVariables[] = {
     {"HIPROPE_LOG", "\"bench\" writes each distinct call to standard error as a command line; \"off\""},
     {"HIPROPE_HIDE_CODE_OBJECTS", "1 hides the embedded kernels, so that a GPU Rope falls back to the CPU"},
-    {"HIPROPE_TUNING", "accesses a thread and threads a block of every launch, as in accesses=4,block=128"},
+    {"HIPROPE_TUNING",
+     "accesses a thread, threads a block and source of angles of every launch, as in accesses=4,block=128"},
     {"OMP_NUM_THREADS", "threads of the CPU path"},
     {"NO_COLOR", "when not empty, tables are not coloured"},
 };
@@ -111,13 +112,14 @@ void print_text() {
 
 struct TuningLine {
   const char* architecture;
-  std::int64_t access_bytes, most_axes, most_accesses, accesses_per_thread, block_threads;
+  std::int64_t access_bytes, most_axes, most_tokens, most_accesses, accesses_per_thread, block_threads;
+  const char* angles;
   const char* source;
 };
 
 constexpr TuningLine kTuning[] = {
-#define HIPROPE_TUNING_ROW(architecture, bytes, axes, most, accesses, block, source) \
-  {architecture, bytes, axes, most, accesses, block, source},
+#define HIPROPE_TUNING_ROW(architecture, bytes, axes, tokens, most, accesses, block, angles, source) \
+  {architecture, bytes, axes, tokens, most, accesses, block, #angles, source},
 #include "src/tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
@@ -128,9 +130,11 @@ void print_tuning_json() {
     lines.push_back({{"architecture", line.architecture},
                      {"access_bytes", line.access_bytes},
                      {"most_axes", line.most_axes},
+                     {"most_tokens", line.most_tokens},
                      {"most_accesses", line.most_accesses},
                      {"accesses_per_thread", line.accesses_per_thread},
                      {"block_threads", line.block_threads},
+                     {"angles", line.angles},
                      {"source", line.source}});
   }
   fmt::print("{}\n", nlohmann::json{{"tuning", lines}}.dump(2));
@@ -138,12 +142,12 @@ void print_tuning_json() {
 
 void print_tuning() {
   const auto limit = [](std::int64_t value) { return value == 0 ? "any" : fmt::to_string(value); };
-  Table table({"architecture", ">access bytes", ">axes up to", ">accesses up to", ">accesses a thread",
-               ">threads a block", "from"});
+  Table table({"architecture", ">access bytes", ">axes up to", ">tokens up to", ">accesses up to", ">accesses a thread",
+               ">threads a block", "angles", "from"});
   for (const TuningLine& line : kTuning) {
     table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), limit(line.most_axes),
-                   limit(line.most_accesses), fmt::to_string(line.accesses_per_thread),
-                   fmt::to_string(line.block_threads), line.source});
+                   limit(line.most_tokens), limit(line.most_accesses), fmt::to_string(line.accesses_per_thread),
+                   fmt::to_string(line.block_threads), line.angles, line.source});
   }
   table.print(stdout);
   fmt::print(

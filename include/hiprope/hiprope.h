@@ -208,10 +208,10 @@ enum hiprope_fallback {
 enum hiprope_path { hiprope_path_none = 0, hiprope_path_gpu = 1, hiprope_path_cpu = 2, hiprope_path_cpu_fallback = 3 };
 
 /* Builds the table in float64, uploads it once and loads the kernels; device is a GPU ordinal or hiprope_device_cpu.
- * Allocates 4 * R * max_positions bytes on the device. The caller's current device is left as it was. A stream being
- * captured stays so (from HIP 5.0 on). On failure *rope is NULL.
- * Returns the config statuses, no_such_device, no_code_object, out_of_host_memory, environment, forked, or the
- * runtime's code. */
+ * Allocates 4 * R * max_positions bytes on the device, and for exact angles on NVIDIA 8 * R * (max_positions / 256 +
+ * 256) bytes more. The caller's current device is left as it was. A stream being captured stays so (from HIP 5.0 on).
+ * On failure *rope is NULL. Returns the config statuses, no_such_device, no_code_object, out_of_host_memory,
+ * environment, forked, or the runtime's code. */
 HIPROPE_API hiprope_status hiprope_create(const hiprope_config* config, int32_t device, int32_t fallback,
                                           hiprope_rope** rope);
 /* Frees the handle. Calls using it must have returned and their GPU work must have finished. NULL is allowed. */
@@ -300,7 +300,7 @@ typedef struct hiprope_stats {
   uint64_t cpu_calls;            /* calls served by a CPU Rope */
   uint64_t fallbacks;            /* calls of a GPU Rope served through the CPU */
   uint64_t table_uploads;        /* 1 for a GPU Rope with kernels, else 0 */
-  uint64_t bytes_host_to_device; /* copied by this handle, table included */
+  uint64_t bytes_host_to_device; /* copied by this handle, tables included */
   uint64_t bytes_device_to_host;
 } hiprope_stats;
 HIPROPE_API hiprope_status hiprope_get_stats(const hiprope_rope* rope, hiprope_stats* stats);
@@ -328,7 +328,7 @@ typedef struct hiprope_rope_info {
   int32_t path;   /* enum hiprope_path every call on this handle takes */
   int32_t head_dim, rotary_dim, rotary_offset, axes;
   int64_t max_positions;
-  uint64_t table_bytes;
+  uint64_t table_bytes; /* 4 * R * max_positions */
   double attention_scaling;
   double softmax_scale;
   const char* architecture;    /* "gfx942", "sm_90", "cpu" */

@@ -37,14 +37,26 @@ struct KernelSupport {
 [[nodiscard]] hiprope_status open(int device, Layout layout, State*& state, KernelSupport& support);
 void close(State* state);
 
-// Tables and words of a Rope on its device.
+// What a Rope uploads; 0 bytes where it has none.
+struct HostTables {
+  struct Part {
+    const void* data;
+    std::uint64_t bytes;
+  };
+  Part table, coarse, fine, axis_of_pair;
+
+  [[nodiscard]] std::uint64_t bytes() const { return table.bytes + coarse.bytes + fine.bytes + axis_of_pair.bytes; }
+};
+
+// The same on its device, and the words for refused tokens; see KernelParams.
 struct DeviceTables {
   const float* table = nullptr;
+  const double* coarse = nullptr;
+  const double* fine = nullptr;
   const std::uint8_t* axis_of_pair = nullptr;
-  std::uint64_t* refused = nullptr;  // [2], see KernelParams
+  std::uint64_t* refused = nullptr;
 };
-[[nodiscard]] hiprope_status upload(State& state, const float* table, std::size_t table_bytes,
-                                    const std::uint8_t* axis_of_pair, std::size_t axis_bytes, DeviceTables& tables);
+[[nodiscard]] hiprope_status upload(State& state, const HostTables& from, DeviceTables& tables);
 
 [[nodiscard]] hiprope_status launch(const State& state, int tensors, const LaunchPlan& plan, void* stream);
 

@@ -41,7 +41,7 @@ hiprope_status open(int, Layout, State*&, KernelSupport&) {
 void close(State* state) {
   delete state;
 }
-hiprope_status upload(State&, const float*, std::size_t, const std::uint8_t*, std::size_t, DeviceTables&) {
+hiprope_status upload(State&, const HostTables&, DeviceTables&) {
   return no_platform();
 }
 hiprope_status launch(const State&, int, const LaunchPlan&, void*) {

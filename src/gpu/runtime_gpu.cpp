@@ -22,6 +22,8 @@ struct State {
   hipModule_t modules[2] = {};                    // rope, position_embeddings
   std::unique_ptr<hipFunction_t[]> functions[2];  // [kVariantCount], null where the layout is another
   void* table = nullptr;
+  void* coarse = nullptr;
+  void* fine = nullptr;
   void* axis_of_pair = nullptr;
   void* refused = nullptr;
 };
@@ -362,7 +364,7 @@ void close(State* state) {
   if (state == nullptr) return;
   const auto free_all = [state] {
     const DuringCapture during_capture;
-    for (void** memory : {&state->table, &state->axis_of_pair, &state->refused}) {
+    for (void** memory : {&state->table, &state->coarse, &state->fine, &state->axis_of_pair, &state->refused}) {
       if (void* const held = std::exchange(*memory, nullptr); held != nullptr) ignore(hipFree(held));
     }
     for (hipModule_t& module : state->modules) {
@@ -375,25 +377,28 @@ void close(State* state) {
   delete state;
 }
 
-hiprope_status upload(State& state, const float* table, std::size_t table_bytes, const std::uint8_t* axis_of_pair,
-                      std::size_t axis_bytes, DeviceTables& tables) {
+hiprope_status upload(State& state, const HostTables& from, DeviceTables& tables) {
   return on_device(state, "uploading the tables", [&] {
     const DuringCapture during_capture;
     UploadStream stream;
     if (const auto status = stream.status(); status != hiprope_ok) return status;
-    const auto put = [&](void** memory, const void* from, std::size_t bytes, const char* what) {
-      if (const auto status = allocate(memory, bytes, what); status != hiprope_ok) return status;
-      return check(hipMemcpyAsync(*memory, from, bytes, hipMemcpyHostToDevice, stream.get()), "uploading a table");
+    const auto put = [&](void** memory, HostTables::Part part, const char* what) -> hiprope_status {
+      if (part.bytes == 0) return hiprope_ok;
+      if (const auto status = allocate(memory, part.bytes, what); status != hiprope_ok) return status;
+      return check(hipMemcpyAsync(*memory, part.data, part.bytes, hipMemcpyHostToDevice, stream.get()),
+                   "uploading a table");
     };
-    auto status = put(&state.table, table, table_bytes, "cos/sin table");
-    if (status != hiprope_ok) return status;
-    if (axis_bytes != 0) status = put(&state.axis_of_pair, axis_of_pair, axis_bytes, "axis map");
+    auto status = put(&state.table, from.table, "cos/sin table");
+    if (status == hiprope_ok) status = put(&state.coarse, from.coarse, "coarse factors of angles");
+    if (status == hiprope_ok) status = put(&state.fine, from.fine, "fine factors of angles");
+    if (status == hiprope_ok) status = put(&state.axis_of_pair, from.axis_of_pair, "axis map");
     if (status != hiprope_ok) return status;
     status = allocate(&state.refused, 2 * sizeof(std::uint64_t), "position error words");
     if (status != hiprope_ok) return status;
     if (status = fill_refused(state, stream.get()); status != hiprope_ok) return status;
     if (status = stream.wait(); status != hiprope_ok) return status;
-    tables = {static_cast<const float*>(state.table), static_cast<const std::uint8_t*>(state.axis_of_pair),
+    tables = {static_cast<const float*>(state.table), static_cast<const double*>(state.coarse),
+              static_cast<const double*>(state.fine), static_cast<const std::uint8_t*>(state.axis_of_pair),
               static_cast<std::uint64_t*>(state.refused)};
     return status;
   });

@@ -6,7 +6,7 @@
 
 int main() {
   std::cout << sizeof(hiprope::KernelParams) << '\n';
-#define HIPROPE_VARIANT(element, layout, bytes, heads, axes) \
-  std::cout << #element "_" #layout "_" #bytes "b_" #heads "h_" #axes "a " #bytes "\n";
+#define HIPROPE_VARIANT(element, layout, bytes, heads, angles) \
+  std::cout << #element "_" #layout "_" #bytes "b_" #heads "h_" #angles " " #bytes "\n";
 #include "kernels/variants.inc"
 }

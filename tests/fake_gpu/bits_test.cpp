@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "tests/fake_gpu/fixture.h"
+#include "tests/support/environment.h"
 
 namespace hiprope::test {
 namespace {
@@ -33,6 +34,10 @@ TEST_F(fake_gpu_bits, kernels_make_the_cpu_paths) {
 }
 TEST_F(fake_gpu_bits, replayed_captures_make_the_cpu_paths) {
   compare_with_cpu(kOtherKernelDevice, Path::gpu, true);
+}
+TEST_F(fake_gpu_bits, products_of_factors_make_the_cpu_paths) {
+  const Environment tuning("HIPROPE_TUNING", "accesses=8,angles=factors");
+  compare_with_cpu(kKernelDevice, Path::gpu, false);
 }
 TEST_F(fake_gpu_bits, the_fallback_makes_the_cpu_paths) {
   compare_with_cpu(kBareDevice, Path::cpu_fallback, false);

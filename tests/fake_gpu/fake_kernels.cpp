@@ -41,9 +41,9 @@ constexpr struct {
   Kernel kernel;
 } kKernels[] = {
 #define HIPROPE_ROW(kernel) {#kernel, &kernel},
-#define HIPROPE_VARIANT(element, layout, bytes, heads, axes)               \
-  HIPROPE_ROW(rope_##element##_##layout##_##bytes##b_##heads##h_##axes##a) \
-  HIPROPE_ROW(position_embeddings_##element##_##layout##_##bytes##b_##heads##h_##axes##a)
+#define HIPROPE_VARIANT(element, layout, bytes, heads, angles)            \
+  HIPROPE_ROW(rope_##element##_##layout##_##bytes##b_##heads##h_##angles) \
+  HIPROPE_ROW(position_embeddings_##element##_##layout##_##bytes##b_##heads##h_##angles)
 #include "kernels/variants.inc"
 #undef HIPROPE_VARIANT
 };

@@ -311,6 +311,8 @@ bool translate(Pointer& pointer, int device) {
 
 hipError_t run_kernel(Kernel kernel, hiprope::KernelParams p, std::uint32_t blocks, std::uint32_t chunks, int device) {
   bool mapped = translate(p.table, device) && translate(p.refused, device);
+  mapped = mapped && (p.coarse == nullptr || translate(p.coarse, device));
+  mapped = mapped && (p.fine == nullptr || translate(p.fine, device));
   mapped = mapped && (p.ids == nullptr || translate(p.ids, device));
   mapped = mapped && (p.axis == nullptr || translate(p.axis, device));
   if (p.q_heads > 0) mapped = mapped && translate(p.q.in.data, device) && translate(p.q.out.data, device);

@@ -138,7 +138,7 @@ TEST_F(fake_gpu_faults, creation_returns_the_runtimes_code_and_keeps_nothing) {
 }
 
 TEST_F(fake_gpu_faults, out_of_gpu_memory_says_how_many_bytes_it_wanted) {
-  fake::reset({{fake::kWithKernels, 64 * 1024}});
+  fake::reset({{fake::kWithKernels, 256 * 1024}});
   RopeConfig config;
   config.head_dim = 128;
   config.max_positions = 1000;

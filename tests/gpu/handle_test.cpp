@@ -1,10 +1,10 @@
 // A Rope on a GPU: counters, fallback, position errors, captures, and the statuses that only a GPU reaches.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <thread>
 
 #include "tests/support/cases.h"
+#include "tests/support/environment.h"
 #include "tests/support/gpu.h"
 #include "tests/support/oracle.h"
 #include "tests/support/random.h"
@@ -24,18 +24,6 @@ Draft plain_draft() {
   draft.k_heads = 2;
   return draft;
 }
-
-// Sets an environment variable for the time of a test.
-class Environment {
- public:
-  Environment(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-  ~Environment() { ::unsetenv(name_); }
-
- private:
-  const char* name_;
-};
 
 // What was recorded has not run yet; replayed, it gives what the CPU path makes of the case.
 void expect_replay_rotates(const Graph& graph, const Stream& stream, const Case& c, const Images& before,

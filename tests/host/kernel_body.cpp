@@ -31,9 +31,9 @@ struct BodyRow {
 
 // In the order of internal::kVariants.
 constexpr BodyRow kBodies[] = {
-#define HIPROPE_VARIANT(element, layout, bytes, heads, axes)                      \
-  {&run_thread<Variant<hiprope::element, Layout::layout, bytes, heads, axes>, 1>, \
-   &run_thread<Variant<hiprope::element, Layout::layout, bytes, heads, axes>, 2>},
+#define HIPROPE_VARIANT(element, layout, bytes, heads, angles)                                       \
+  {&run_thread<Variant<hiprope::element, Layout::layout, bytes, heads, AngleInput::of_##angles>, 1>, \
+   &run_thread<Variant<hiprope::element, Layout::layout, bytes, heads, AngleInput::of_##angles>, 2>},
 #include "kernels/variants.inc"
 #undef HIPROPE_VARIANT
 };
@@ -92,7 +92,7 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
                                      &options, call);
   if (status == hiprope_ok && !call.empty()) status = internal::plan_launch(rope, call, launch.plan);
   launch.tensors = call.tensors;
-  arrange_table(rope, 0, launch);
+  give_tables(rope, 0, launch);
   launch.plan.params.axis = rope.frequencies.axis_of_pair.get();
   launch.plan.params.refused = launch.refused;
   return status;
@@ -101,45 +101,43 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
 bool can_run(const BodyLaunch& launch, int variant) {
   const internal::VariantRow& planned = internal::kVariants[launch.plan.variant];
   const internal::VariantRow& row = internal::kVariants[variant];
-  return row.data_type == planned.data_type && row.layout == planned.layout && row.axes == planned.axes &&
+  if (row.angles == AngleInput::of_1f && launch.tables.coarse == nullptr) return false;
+  return row.data_type == planned.data_type && row.layout == planned.layout &&
+         (row.angles == AngleInput::of_4a) == (planned.angles == AngleInput::of_4a) &&
          row.access_bytes <= planned.access_bytes;
 }
 
-void retarget(const Case& c, BodyLaunch& launch, int variant, std::int64_t chunk_tokens, bool narrow_copies) {
-  const internal::VariantRow& row = internal::kVariants[variant];
+void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
+  const internal::VariantRow& row = internal::kVariants[choice.variant];
   const KernelParams& p = launch.plan.params;
   const bool in_place = !c.q_out && !c.k_out;
   const std::int64_t bytes = format_of(c.type).bytes;
-  internal::WorkShape shape{.variant = variant,
+  internal::WorkShape shape{.variant = choice.variant,
                             .tokens = p.tokens,
                             .q_heads = p.q_heads,
                             .k_heads = p.k_heads,
                             .copied = in_place ? 0 : (c.config.head_dim - p.rotary_dim) * bytes,
-                            .copy_bytes = narrow_copies || p.copy_bytes != 16 ? row.access_bytes : 16,
+                            .copy_bytes = choice.narrow_copies || p.copy_bytes != 16 ? row.access_bytes : 16,
                             .pairs = p.pairs,
                             .half_block = p.half_block,
                             .block_threads = p.block_threads,
                             .most_items = internal::kMostItems};
   EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
   const std::int64_t units = p.rotate_units + p.copy_units;
-  shape.most_items = (kTileRows + chunk_tokens * p.head_groups) * units;
+  shape.most_items = (kTileRows + choice.chunk_tokens * p.head_groups) * units;
   EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
-  EXPECT_EQ(p.chunk_tokens, std::min(chunk_tokens, p.tokens));
+  EXPECT_EQ(p.chunk_tokens, std::min(choice.chunk_tokens, p.tokens));
 }
 
-void arrange_table(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch) {
+void give_tables(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch) {
+  ASSERT_EQ(
+      internal::make_tables(rope.frequencies, rope.config.max_positions, rope.config.angles, tile_shift, launch.tables),
+      hiprope_ok)
+      << hiprope_last_error();
   KernelParams& p = launch.plan.params;
-  const auto pairs = static_cast<std::size_t>(rope.config.rotary_dim / 2);
-  const auto rows = static_cast<std::size_t>(rope.config.max_positions);
-  launch.table = std::make_unique<float[]>(rows * pairs * 2);
-  for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t pair = 0; pair < pairs; ++pair) {
-      const auto place = static_cast<std::size_t>(
-          table_location(static_cast<std::int32_t>(pair), static_cast<std::int32_t>(pairs), tile_shift));
-      std::copy_n(&rope.host_table[(row * pairs + pair) * 2], 2, &launch.table[(row * pairs + place) * 2]);
-    }
-  }
-  p.table = launch.table.get();
+  p.table = launch.tables.table.get();
+  p.coarse = launch.tables.coarse.get();
+  p.fine = launch.tables.fine.get();
   p.tile_shift = tile_shift;
 }
 
@@ -150,18 +148,20 @@ void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk) {
   for (std::uint32_t thread = 0; thread < threads; ++thread) run(launch.plan.params, block, chunk, thread);
 }
 
-Outcome run_body(const Case& c, const Rope& rope, int variant, std::int64_t chunk_tokens, bool narrow_copies,
-                 Images& images) {
+Outcome run_body(const Case& c, const Rope& rope, const BodyChoice& choice, Images& images) {
   const std::vector<std::byte> ids = id_bytes(c);
   BodyLaunch launch;
   Outcome outcome;
   outcome.status = plan_case(c, *rope.get(), images, ids.data(), launch);
   outcome.message = outcome.status == hiprope_ok ? "" : hiprope_last_error();
   if (outcome.status != hiprope_ok) return outcome;
-  if (launch.plan.blocks != 0 && variant >= 0) retarget(c, launch, variant, chunk_tokens, narrow_copies);
-  // The tables of these kernels differ in the order of a row; pairs / 2 entries must fill the tiles.
-  const std::int32_t tile_shift = variant < 0 ? 0 : variant % 3;
-  if (tile_shift != 0 && c.rotary_dim() % (4 << tile_shift) == 0) arrange_table(*rope.get(), tile_shift, launch);
+  if (launch.plan.blocks != 0 && choice.variant >= 0) retarget(c, launch, choice);
+  // The tables of these kernels differ in the order of a row; pairs / 2 entries must fill the tiles, and factors of the
+  // up to 8 pairs of a unit must lie in one.
+  std::int32_t tile_shift = choice.variant < 0 ? 0 : choice.variant % 3;
+  const bool of_factors = internal::kVariants[launch.plan.variant].angles == AngleInput::of_1f;
+  if (of_factors && tile_shift == 1) tile_shift = 2;
+  if (tile_shift != 0 && c.rotary_dim() % (4 << tile_shift) == 0) give_tables(*rope.get(), tile_shift, launch);
   set_fences(c, images, true);
   for (std::uint32_t chunk = 0; chunk < launch.plan.chunks; ++chunk) {
     for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block, chunk);
@@ -171,6 +171,22 @@ Outcome run_body(const Case& c, const Rope& rope, int variant, std::int64_t chun
   outcome.first_refused = launch.refused[0] == 0 ? -1 : static_cast<std::int64_t>(launch.refused[1]);
   return outcome;
 }
+
+namespace {
+
+std::vector<BodyChoice> choices_of(const Case& c, const BodyLaunch& planned) {
+  std::vector<BodyChoice> choices(1);
+  if (planned.plan.blocks == 0) return choices;
+  for (int variant = 0; variant < internal::kVariantCount; ++variant) {
+    if (!can_run(planned, variant)) continue;
+    // Kernels of one and of two heads a thread take turns in variants.inc; these choices do not go with that.
+    const std::uint64_t draw = c.seed + static_cast<std::uint64_t>(variant) / 2;
+    choices.push_back({variant, draw % 2 == 0 ? 2 : c.tokens, draw / 2 % 2 == 0});
+  }
+  return choices;
+}
+
+}  // namespace
 
 std::string body_mismatch(const Case& c) {
   const Images before = make_images(c);
@@ -184,15 +200,10 @@ std::string body_mismatch(const Case& c) {
   Images unused = before;
   const std::vector<std::byte> ids = id_bytes(c);
   if (plan_case(c, *rope.get(), unused, ids.data(), planned) != hiprope_ok) return hiprope_last_error();
-  for (int variant = -1; variant < internal::kVariantCount; ++variant) {
-    const bool empty = planned.plan.blocks == 0;
-    if (variant >= 0 && (empty || !can_run(planned, variant))) continue;
+  for (const BodyChoice& choice : choices_of(c, planned)) {
     Images on_body = before;
-    // Kernels of one and of two heads a thread take turns in variants.inc; these choices do not go with that.
-    const std::uint64_t choice = c.seed + static_cast<std::uint64_t>(variant) / 2;
-    const std::int64_t chunk = choice % 2 == 0 ? 2 : c.tokens;
-    const Outcome actual = run_body(c, rope, variant, chunk, choice / 2 % 2 == 0, on_body);
-    const char* name = variant < 0 ? "the planned kernel" : internal::kVariants[variant].name;
+    const Outcome actual = run_body(c, rope, choice, on_body);
+    const char* const name = choice.variant < 0 ? "the planned kernel" : internal::kVariants[choice.variant].name;
     if (actual.status != hiprope_ok) return fmt::format("{}: {}", name, actual.message);
     if (const std::string fault = difference(c, on_cpu, on_body); !fault.empty())
       return fmt::format("{}: {}", name, fault);

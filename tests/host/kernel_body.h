@@ -2,41 +2,46 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "launch.h"
 #include "rope.h"
+#include "table.h"
 #include "tests/support/case.h"
 
 namespace hiprope::test {
 
-// A launch that can run on the host: the plan, with the Rope's host table in place of its device table.
+// A launch that can run on the host: the plan, with tables of its own in place of the device's.
 struct BodyLaunch {
   internal::LaunchPlan plan{};
   int tensors = 1;
   std::uint64_t refused[2] = {0, ~std::uint64_t{0}};
-  std::unique_ptr<float[]> table;
+  internal::Tables tables;
 };
 
 // Plans the case as the library would; `images` are the tensors and `ids` the positions it runs on.
 hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images, const std::byte* ids,
                          BodyLaunch& launch);
 
-// Whether a kernel of other access bytes can do the launch: a narrower one always can.
+// How a case is run: by the kernel that was planned, or by another of these choices.
+struct BodyChoice {
+  int variant = -1;
+  std::int64_t chunk_tokens = 0;
+  bool narrow_copies = false;
+};
+
+// Whether another kernel can do the launch: a narrower one always can, if the Rope has what it reads.
 bool can_run(const BodyLaunch& launch, int variant);
 // Turns the launch over to another kernel, in chunks of at most `chunk_tokens` tokens, as params.h describes.
-void retarget(const Case& c, BodyLaunch& launch, int variant, std::int64_t chunk_tokens, bool narrow_copies);
+void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice);
 
-// Gives the launch the Rope's table in the order of `tile_shift`; see table_location.
-void arrange_table(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch);
+// Gives the launch the Rope's tables in the order of `tile_shift`; see entry_location.
+void give_tables(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch);
 
 void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk);
 
-// Runs the case by one kernel, or by the planned one where `variant` is negative. Bytes that the call may not touch
-// are poisoned under AddressSanitizer meanwhile.
-Outcome run_body(const Case& c, const Rope& rope, int variant, std::int64_t chunk_tokens, bool narrow_copies,
-                 Images& images);
+// Runs the case. Bytes that the call may not touch are poisoned under AddressSanitizer meanwhile.
+Outcome run_body(const Case& c, const Rope& rope, const BodyChoice& choice, Images& images);
 
 // Empty, or how some kernel's result differs from the CPU path's.
 std::string body_mismatch(const Case& c);

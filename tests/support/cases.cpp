@@ -18,8 +18,9 @@ const char* pairing_name(Pairing pairing) {
   return kNames[static_cast<int>(pairing)];
 }
 
+// 600 positions have three rows of coarse factors, see Tables in src/table.h.
 RopeConfig config_of(std::int32_t head_dim, Pairing pairing = Pairing::half_split, std::int32_t rotary_dim = 0,
-                     std::int32_t rotary_offset = 0, std::int64_t max_positions = 64) {
+                     std::int32_t rotary_offset = 0, std::int64_t max_positions = 600) {
   RopeConfig config;
   config.head_dim = head_dim;
   config.rotary_dim = rotary_dim;
