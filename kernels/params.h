@@ -1,4 +1,4 @@
-// The one argument of every kernel, filled by src/launch.cpp and read by kernels/rotate.h.
+// The one argument of every kernel, filled by src/launch.cpp and read by the kernels.
 #pragma once
 
 #include <cstdint>
@@ -100,7 +100,7 @@ struct KernelParams {
   std::int32_t copy_units;
   std::int32_t copy_bytes;  // 16, or the variant's access width
   std::int32_t pairs;       // R/2
-  std::int32_t tile_shift;  // see table_location
+  std::int32_t tile_shift;  // see entry_location
   std::int32_t half_block;  // half_split: pairs in one block; B/2
   std::int32_t rotary_offset;
   std::int32_t rotary_dim;  // R

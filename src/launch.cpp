@@ -51,10 +51,6 @@ int log2_of(std::int64_t power_of_two) {
   return std::countr_zero(static_cast<std::uint64_t>(power_of_two));
 }
 
-std::int64_t vector_elements(const VariantRow& row) {
-  return row.access_bytes / element_bytes(row.data_type);
-}
-
 std::int64_t divide_up(std::int64_t n, std::int64_t d) {
   return (n + d - 1) / d;
 }
@@ -69,20 +65,23 @@ VariantIndex index_variants(Layout layout, int axes, bool have_factors) {
   VariantIndex variants;
   std::memset(&variants.index, -1, sizeof(variants.index));
   variants.take_factors = false;
-  const AngleInput of_table = axes == 1 ? AngleInput::of_1a : AngleInput::of_4a;
-  for (const AngleSource source : {AngleSource::table, AngleSource::factors}) {
-    const bool multiplies = source == AngleSource::factors && axes == 1 && have_factors;
-    for (int i = 0; i < kVariantCount; ++i) {
-      const VariantRow& row = kVariants[i];
-      const bool of_factors = multiplies && row.angles == AngleInput::of_1f;
-      if (row.layout != layout || (row.angles != of_table && !of_factors)) continue;
-      variants.take_factors = variants.take_factors || of_factors;
-      // Rows with more heads, and those of factors, come later and overwrite what others stood in for.
-      auto& of_heads = variants.index[static_cast<int>(source)][row.data_type][log2_of(row.access_bytes)];
-      for (int heads = 0; heads < 4; ++heads) {
-        const bool replaces = heads >= log2_of(row.heads_per_thread);
-        if (of_heads[heads] < 0 || replaces) of_heads[heads] = static_cast<std::int16_t>(i);
-      }
+  auto& [of_table, of_factors] = variants.index;
+  // Rows with more heads, and those of factors, come later and overwrite what others stood in for.
+  const auto add = [](auto& index, int i) {
+    const VariantRow& row = kVariants[i];
+    auto& of_heads = index[row.data_type][log2_of(row.access_bytes)];
+    for (int heads = 0; heads < 4; ++heads) {
+      if (of_heads[heads] < 0 || heads >= log2_of(row.heads_per_thread)) of_heads[heads] = static_cast<std::int16_t>(i);
+    }
+  };
+  for (int i = 0; i < kVariantCount; ++i) {
+    if (kVariants[i].layout != layout) continue;
+    if (kVariants[i].angles == (axes == 1 ? AngleInput::of_1a : AngleInput::of_4a)) {
+      add(of_table, i);
+      add(of_factors, i);
+    } else if (kVariants[i].angles == AngleInput::of_1f && axes == 1 && have_factors) {
+      add(of_factors, i);
+      variants.take_factors = true;
     }
   }
   return variants;
@@ -90,7 +89,7 @@ VariantIndex index_variants(Layout layout, int axes, bool have_factors) {
 
 hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan) {
   const VariantRow& variant = kVariants[shape.variant];
-  const std::int64_t vector = vector_elements(variant);
+  const std::int64_t vector = variant.access_bytes / element_bytes(variant.data_type);
   const std::int64_t vectors = vectors_of_unit(variant.layout == Layout::interleaved, vector);
   const std::int64_t rotate_units = 2 * shape.pairs / (vectors * vector);
   const std::int64_t copy_units = shape.copied / shape.copy_bytes;
@@ -160,7 +159,8 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
       tuning.accesses_per_thread / vectors_of_unit(rope.layout == Layout::interleaved, bytes / size);
   // Heads that a group lacks are waited for like others, but smaller groups cost more (H200, 8 and 1 interleaved heads,
   // 65536 tokens: 0.91 of touch by 8 heads, 0.74 by 2). So only those that no tensor fills to more than half are.
-  while (thread_heads >= 2 * std::max(q.heads, k_heads)) thread_heads /= 2;
+  const std::int64_t most_heads = std::max(q.heads, k_heads);
+  while (rope.tuning.accesses_per_thread == 0 && thread_heads >= 2 * most_heads) thread_heads /= 2;
   KernelParams& p = plan.params;
   p = {};
   p.q = tensor_params(q, call.out[0]);

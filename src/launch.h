@@ -60,7 +60,8 @@ constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1024;
 // many heads for a chunk, or the tokens are too many chunks.
 [[nodiscard]] hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan);
 
-// Plans a launch. hiprope_error_too_large when a token has too many heads for a launch, or a launch too many tokens.
+// Plans a launch of a call that is not empty. hiprope_error_too_large when a token has too many heads for a launch, or
+// a launch too many tokens.
 [[nodiscard]] hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, LaunchPlan& plan);
 
 }  // namespace hiprope::internal

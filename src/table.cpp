@@ -30,15 +30,16 @@ void fill_factors(const Frequencies& frequencies, std::int64_t rows, std::int64_
   }
 }
 
-// cos and sin of sums of angles. kernels/rotate.h multiplies in this order.
+// cos and sin of sums of angles. kernels/angles.h multiplies in this order.
 void multiply_factors(const Tables& tables, std::int64_t max_positions, std::int32_t pairs, std::int32_t tile_shift) {
 #pragma omp parallel for schedule(static) if (max_positions * pairs > kFewEntries)
   for (std::int64_t position = 0; position < max_positions; ++position) {
     const double* const coarse_row = tables.coarse.get() + (position >> kFineBits) * pairs * 2;
     const double* const fine_row = tables.fine.get() + (position & (kFineRows - 1)) * pairs * 2;
     for (std::int32_t pair = 0; pair < pairs; ++pair) {
-      const double* const coarse = coarse_row + std::int64_t{2} * factor_location(pair, pairs, tile_shift);
-      const double* const fine = fine_row + std::int64_t{2} * factor_location(pair, pairs, tile_shift);
+      const std::int64_t at = std::int64_t{2} * factor_location(pair, pairs, tile_shift);
+      const double* const coarse = coarse_row + at;
+      const double* const fine = fine_row + at;
       float* const entry = tables.table.get() + (position * pairs + table_location(pair, pairs, tile_shift)) * 2;
       entry[0] = static_cast<float>(std::fma(coarse[0], fine[0], -(coarse[1] * fine[1])));
       entry[1] = static_cast<float>(std::fma(coarse[1], fine[0], coarse[0] * fine[1]));

@@ -55,9 +55,10 @@ const char* read_angles(const char* text, std::optional<AngleSource>& angles) {
     const char* text;
     AngleSource source;
   } kChoices[] = {{"angles=table", AngleSource::table}, {"angles=factors", AngleSource::factors}};
+  if (angles.has_value()) return nullptr;
   for (const auto& choice : kChoices) {
     const std::size_t length = std::strlen(choice.text);
-    if (angles.has_value() || std::strncmp(text, choice.text, length) != 0) continue;
+    if (std::strncmp(text, choice.text, length) != 0) continue;
     angles = choice.source;
     return text + length;
   }

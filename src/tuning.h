@@ -1,4 +1,4 @@
-// How much work a thread and a block take, as measured: data, not code.
+// How much work a thread and a block take and where angles are from, as measured: data, not code.
 #pragma once
 
 #include <cstdint>

@@ -93,7 +93,8 @@ TEST_P(BigTensors, RowsFarApartHaveTheBitsOfRowsCloseTogether) {
       << hiprope_last_error();
   BodyLaunch launch;
   ASSERT_EQ(internal::plan_launch(*rope.get(), call, launch.plan), hiprope_ok) << hiprope_last_error();
-  give_tables(*rope.get(), 0, launch);
+  BodyTables tables(*rope.get());
+  tables.give(0, launch);
   KernelParams& p = launch.plan.params;
   p.refused = launch.refused;
   std::set<std::pair<std::int64_t, std::int64_t>> blocks;  // chunk, block

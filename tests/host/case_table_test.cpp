@@ -31,6 +31,20 @@ TEST_P(CpuCases, MatchTheOracle) {
   }
 }
 
+// Groups that are about refused tokens, or that mix them with others, have some.
+TEST(CaseTable, HasRefusedTokens) {
+  for (const char* const name : {"half_in_place", "refused_positions", "axes", "pair_layouts", "wild_values"}) {
+    bool refuses = false;
+    for (const Group& group : case_groups()) {
+      if (group.name != name) continue;
+      for (const Case& c : group.cases) {
+        for (std::int64_t token = 0; token < c.tokens; ++token) refuses = refuses || is_refused(c, token);
+      }
+    }
+    EXPECT_TRUE(refuses) << name;
+  }
+}
+
 // A rotation turns what it should turn: no element of a token past position 0 keeps its value.
 TEST(CpuRotation, ActuallyRotates) {
   for (const Group& group : case_groups()) {

@@ -92,16 +92,15 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
                                      &options, call);
   if (status == hiprope_ok && !call.empty()) status = internal::plan_launch(rope, call, launch.plan);
   launch.tensors = call.tensors;
-  give_tables(rope, 0, launch);
   launch.plan.params.axis = rope.frequencies.axis_of_pair.get();
   launch.plan.params.refused = launch.refused;
   return status;
 }
 
-bool can_run(const BodyLaunch& launch, int variant) {
+bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant) {
   const internal::VariantRow& planned = internal::kVariants[launch.plan.variant];
   const internal::VariantRow& row = internal::kVariants[variant];
-  if (row.angles == AngleInput::of_1f && launch.tables.coarse == nullptr) return false;
+  if (row.angles == AngleInput::of_1f && rope.config.angles != hiprope_angles_exact) return false;
   return row.data_type == planned.data_type && row.layout == planned.layout &&
          (row.angles == AngleInput::of_4a) == (planned.angles == AngleInput::of_4a) &&
          row.access_bytes <= planned.access_bytes;
@@ -129,15 +128,18 @@ void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
   EXPECT_EQ(p.chunk_tokens, std::min(choice.chunk_tokens, p.tokens));
 }
 
-void give_tables(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch) {
-  ASSERT_EQ(
-      internal::make_tables(rope.frequencies, rope.config.max_positions, rope.config.angles, tile_shift, launch.tables),
-      hiprope_ok)
-      << hiprope_last_error();
+void BodyTables::give(std::int32_t tile_shift, BodyLaunch& launch) {
+  internal::Tables& tables = of_shift_[tile_shift];
+  if (tables.table == nullptr) {
+    ASSERT_EQ(internal::make_tables(rope_->frequencies, rope_->config.max_positions, rope_->config.angles, tile_shift,
+                                    tables),
+              hiprope_ok)
+        << hiprope_last_error();
+  }
   KernelParams& p = launch.plan.params;
-  p.table = launch.tables.table.get();
-  p.coarse = launch.tables.coarse.get();
-  p.fine = launch.tables.fine.get();
+  p.table = tables.table.get();
+  p.coarse = tables.coarse.get();
+  p.fine = tables.fine.get();
   p.tile_shift = tile_shift;
 }
 
@@ -148,7 +150,7 @@ void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk) {
   for (std::uint32_t thread = 0; thread < threads; ++thread) run(launch.plan.params, block, chunk, thread);
 }
 
-Outcome run_body(const Case& c, const Rope& rope, const BodyChoice& choice, Images& images) {
+Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const BodyChoice& choice, Images& images) {
   const std::vector<std::byte> ids = id_bytes(c);
   BodyLaunch launch;
   Outcome outcome;
@@ -156,12 +158,14 @@ Outcome run_body(const Case& c, const Rope& rope, const BodyChoice& choice, Imag
   outcome.message = outcome.status == hiprope_ok ? "" : hiprope_last_error();
   if (outcome.status != hiprope_ok) return outcome;
   if (launch.plan.blocks != 0 && choice.variant >= 0) retarget(c, launch, choice);
-  // The tables of these kernels differ in the order of a row; pairs / 2 entries must fill the tiles, and factors of the
-  // up to 8 pairs of a unit must lie in one.
-  std::int32_t tile_shift = choice.variant < 0 ? 0 : choice.variant % 3;
-  const bool of_factors = internal::kVariants[launch.plan.variant].angles == AngleInput::of_1f;
-  if (of_factors && tile_shift == 1) tile_shift = 2;
-  if (tile_shift != 0 && c.rotary_dim() % (4 << tile_shift) == 0) give_tables(*rope.get(), tile_shift, launch);
+  // The order of the tables goes with case and kernel; pairs / 2 entries must fill the tiles, and factors of a unit's
+  // pairs, which are 8 at most, must lie in one.
+  const internal::VariantRow& row = internal::kVariants[launch.plan.variant];
+  const bool of_eight_pairs = row.layout == internal::Layout::half_split && c.type != DataType::f32;
+  const std::uint64_t draw = c.seed + static_cast<std::uint64_t>(choice.variant);
+  std::int32_t tile_shift = choice.variant < 0 ? 0 : static_cast<std::int32_t>(draw % 3);
+  if (row.angles == AngleInput::of_1f && of_eight_pairs && tile_shift == 1) tile_shift = 2;
+  tables.give(c.rotary_dim() % (4 << tile_shift) == 0 ? tile_shift : 0, launch);
   set_fences(c, images, true);
   for (std::uint32_t chunk = 0; chunk < launch.plan.chunks; ++chunk) {
     for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block, chunk);
@@ -174,11 +178,11 @@ Outcome run_body(const Case& c, const Rope& rope, const BodyChoice& choice, Imag
 
 namespace {
 
-std::vector<BodyChoice> choices_of(const Case& c, const BodyLaunch& planned) {
+std::vector<BodyChoice> choices_of(const Case& c, const hiprope_rope& rope, const BodyLaunch& planned) {
   std::vector<BodyChoice> choices(1);
   if (planned.plan.blocks == 0) return choices;
   for (int variant = 0; variant < internal::kVariantCount; ++variant) {
-    if (!can_run(planned, variant)) continue;
+    if (!can_run(rope, planned, variant)) continue;
     // Kernels of one and of two heads a thread take turns in variants.inc; these choices do not go with that.
     const std::uint64_t draw = c.seed + static_cast<std::uint64_t>(variant) / 2;
     choices.push_back({variant, draw % 2 == 0 ? 2 : c.tokens, draw / 2 % 2 == 0});
@@ -200,9 +204,10 @@ std::string body_mismatch(const Case& c) {
   Images unused = before;
   const std::vector<std::byte> ids = id_bytes(c);
   if (plan_case(c, *rope.get(), unused, ids.data(), planned) != hiprope_ok) return hiprope_last_error();
-  for (const BodyChoice& choice : choices_of(c, planned)) {
+  BodyTables tables(*rope.get());
+  for (const BodyChoice& choice : choices_of(c, *rope.get(), planned)) {
     Images on_body = before;
-    const Outcome actual = run_body(c, rope, choice, on_body);
+    const Outcome actual = run_body(c, rope, tables, choice, on_body);
     const char* const name = choice.variant < 0 ? "the planned kernel" : internal::kVariants[choice.variant].name;
     if (actual.status != hiprope_ok) return fmt::format("{}: {}", name, actual.message);
     if (const std::string fault = difference(c, on_cpu, on_body); !fault.empty())

@@ -11,12 +11,23 @@
 
 namespace hiprope::test {
 
-// A launch that can run on the host: the plan, with tables of its own in place of the device's.
+// A launch that can run on the host once it has tables: the plan, with host memory in place of the device's.
 struct BodyLaunch {
   internal::LaunchPlan plan{};
   int tensors = 1;
   std::uint64_t refused[2] = {0, ~std::uint64_t{0}};
-  internal::Tables tables;
+};
+
+// A Rope's tables in every order of their rows, each made when it is first asked for.
+class BodyTables {
+ public:
+  explicit BodyTables(const hiprope_rope& rope) : rope_(&rope) {}
+  // Gives the launch those in the order of `tile_shift`, 0 to 2; see entry_location.
+  void give(std::int32_t tile_shift, BodyLaunch& launch);
+
+ private:
+  const hiprope_rope* rope_;
+  internal::Tables of_shift_[3];
 };
 
 // Plans the case as the library would; `images` are the tensors and `ids` the positions it runs on.
@@ -31,17 +42,14 @@ struct BodyChoice {
 };
 
 // Whether another kernel can do the launch: a narrower one always can, if the Rope has what it reads.
-bool can_run(const BodyLaunch& launch, int variant);
+bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant);
 // Turns the launch over to another kernel, in chunks of at most `chunk_tokens` tokens, as params.h describes.
 void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice);
-
-// Gives the launch the Rope's tables in the order of `tile_shift`; see entry_location.
-void give_tables(const hiprope_rope& rope, std::int32_t tile_shift, BodyLaunch& launch);
 
 void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk);
 
 // Runs the case. Bytes that the call may not touch are poisoned under AddressSanitizer meanwhile.
-Outcome run_body(const Case& c, const Rope& rope, const BodyChoice& choice, Images& images);
+Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const BodyChoice& choice, Images& images);
 
 // Empty, or how some kernel's result differs from the CPU path's.
 std::string body_mismatch(const Case& c);

@@ -31,7 +31,8 @@ TEST_P(KernelBody, PlannedKernelMatchesTheOracle) {
     const Images before = make_images(c);
     Images after = before;
     const Rope rope(c.config, Device::cpu());
-    ASSERT_EQ(run_body(c, rope, {}, after).status, hiprope_ok);
+    BodyTables tables(*rope.get());
+    ASSERT_EQ(run_body(c, rope, tables, {}, after).status, hiprope_ok);
     EXPECT_EQ(oracle_mismatch(c, before, after), "") << describe(c);
   }
 }

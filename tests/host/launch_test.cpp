@@ -184,18 +184,20 @@ TEST(LaunchPlan, OutOfPlaceCopiesGoByTilesAndAsWideAsTheyMay) {
   EXPECT_EQ(planned.launch.plan.blocks, (items + p.block_threads - 1) / p.block_threads);
 }
 
-TEST(LaunchPlan, GroupsThatNoTensorFillsByHalfAreSmaller) {
-  const auto heads_per_thread = [](std::int32_t q_heads, std::int32_t k_heads) {
+TEST(LaunchPlan, GroupsThatNoTensorFillsByMoreThanHalfAreSmaller) {
+  const auto heads_per_thread = [](std::int32_t q_heads, std::int32_t k_heads, Pairing pairing) {
     Draft draft = draft_of(DataType::bf16);
+    draft.config.pairing = pairing;
     draft.q_heads = q_heads;
     draft.k_heads = k_heads;
     return Planned(build(draft)).variant().heads_per_thread;
   };
-  EXPECT_EQ(heads_per_thread(8, 1), 2);
-  EXPECT_EQ(heads_per_thread(4, 1), 2);
-  EXPECT_EQ(heads_per_thread(2, 1), 2);
-  EXPECT_EQ(heads_per_thread(1, 1), 1);
-  EXPECT_EQ(heads_per_thread(1, 0), 1);
+  EXPECT_EQ(heads_per_thread(8, 1, Pairing::half_split), 2);
+  EXPECT_EQ(heads_per_thread(2, 1, Pairing::half_split), 2);
+  EXPECT_EQ(heads_per_thread(1, 1, Pairing::half_split), 1);
+  EXPECT_EQ(heads_per_thread(8, 1, Pairing::interleaved), 4);
+  EXPECT_EQ(heads_per_thread(3, 1, Pairing::interleaved), 4);
+  EXPECT_EQ(heads_per_thread(1, 2, Pairing::interleaved), 2);
 }
 
 // A compute unit takes a block, so the blocks of a token are how many units it uses; bench/README.md has these figures.

@@ -18,9 +18,11 @@ const char* pairing_name(Pairing pairing) {
   return kNames[static_cast<int>(pairing)];
 }
 
-// 600 positions have three rows of coarse factors, see Tables in src/table.h.
+// Rows of most tables: enough for three rows of coarse factors, see Tables in src/table.h.
+constexpr std::int64_t kPositions = 600;
+
 RopeConfig config_of(std::int32_t head_dim, Pairing pairing = Pairing::half_split, std::int32_t rotary_dim = 0,
-                     std::int32_t rotary_offset = 0, std::int64_t max_positions = 600) {
+                     std::int32_t rotary_offset = 0, std::int64_t max_positions = kPositions) {
   RopeConfig config;
   config.head_dim = head_dim;
   config.rotary_dim = rotary_dim;
@@ -125,7 +127,7 @@ Group half_in_place() {
                         .q_heads = 3,
                         .k_heads = 2,
                         .out_of_place = true,
-                        .ids = {1, 64, 3, 4}});
+                        .ids = {1, kPositions, 3, 4}});
     }
   }
   Group made = group("half_in_place", drafts);
@@ -143,7 +145,7 @@ Group position_kinds() {
                         .out_of_place = out_of_place,
                         .ids_bytes = bytes,
                         .start = 11,
-                        .ids = {63, 0, 5, 5, 62, 1, 5}});
+                        .ids = {kPositions - 1, 0, 5, 5, kPositions - 2, 1, 5}});
     }
   }
   return group("position_kinds", drafts);
@@ -155,8 +157,10 @@ Group refused_positions() {
   constexpr auto kMin32 = std::numeric_limits<std::int32_t>::min();
   constexpr auto kMax32 = std::numeric_limits<std::int32_t>::max();
   const std::vector<std::int64_t> wide = {
-      3, 64, -1, 63, kMin64, kMax64, 0, 1LL << 32, (1LL << 32) + 3, 1LL << 58, -64, (1LL << 62) + 1, 1, kMin64 + 5};
-  const std::vector<std::int64_t> narrow = {2, 64, -1, 63, kMin32, kMax32, 0, 65, -64, 1 << 24, 1, 7, kMin32 + 1, 9};
+      3,         kPositions,      -1,        kPositions - 1, kMin64,          kMax64, 0,
+      1LL << 32, (1LL << 32) + 3, 1LL << 58, -kPositions,    (1LL << 62) + 1, 1,      kMin64 + 5};
+  const std::vector<std::int64_t> narrow = {
+      2, kPositions, -1, kPositions - 1, kMin32, kMax32, 0, kPositions + 1, -kPositions, 1 << 24, 1, 7, kMin32 + 1, 9};
   std::vector<Draft> drafts;
   for (const DataType type : kTypes) {
     for (const Pairing pairing : kPairings) {
@@ -173,13 +177,16 @@ Group refused_positions() {
       }
     }
   }
-  for (const std::int64_t start :
-       {std::int64_t{-3}, std::int64_t{61}, std::int64_t{64}, kMax64 - 1, kMin64, kMin64 + 1}) {
+  for (const std::int64_t start : {std::int64_t{-3}, kPositions - 3, kPositions, kMax64 - 1, kMin64, kMin64 + 1}) {
     drafts.push_back({.config = config_of(16), .tokens = 6, .ids_bytes = 0, .start = start});
   }
   // A single row, and every token refused.
   drafts.push_back({.config = config_of(16, Pairing::half_split, 0, 0, 1), .tokens = 3, .ids = {0, 1, -1}});
-  drafts.push_back({.config = config_of(16), .tokens = 3, .k_heads = 1, .out_of_place = true, .ids = {64, 65, -1}});
+  drafts.push_back({.config = config_of(16),
+                    .tokens = 3,
+                    .k_heads = 1,
+                    .out_of_place = true,
+                    .ids = {kPositions, kPositions + 1, -1}});
   return group("refused_positions", drafts);
 }
 
@@ -218,12 +225,12 @@ Group axes() {
   config.axes = 4;
   add(config, 4, 6);
   // Contiguous positions are those of every axis.
-  drafts.push_back({.config = config, .tokens = 5, .k_heads = 1, .ids_bytes = 0, .start = 61});
+  drafts.push_back({.config = config, .tokens = 5, .k_heads = 1, .ids_bytes = 0, .start = kPositions - 3});
   // One axis out of the table refuses the token, whichever it is.
   drafts.push_back({.config = config,
                     .tokens = 4,
                     .out_of_place = true,
-                    .ids = {1, 2, 3, 64, 5, -1, 7, 8, 9, 10, 11, 12, 13, 14, 1LL << 40, 16},
+                    .ids = {1, 2, 3, kPositions, 5, -1, 7, 8, 9, 10, 11, 12, 13, 14, 1LL << 40, 16},
                     .position_axes = 4});
   return group("axes", drafts);
 }
@@ -251,7 +258,7 @@ Group pair_layouts() {
                         .tokens = 4,
                         .k_heads = 1,
                         .out_of_place = true,
-                        .ids = {1, 64, 63, 9}});
+                        .ids = {1, kPositions, kPositions - 1, 9}});
     }
   }
   return group("pair_layouts", drafts);
@@ -267,7 +274,7 @@ Group wild_values() {
                           .tokens = 8,
                           .k_heads = 1,
                           .out_of_place = out_of_place,
-                          .ids = {0, 1, 2, 63, 64, 5, 0, 7},
+                          .ids = {0, 1, 2, kPositions - 1, kPositions, 5, 0, 7},
                           .wild = true});
       }
     }
@@ -286,7 +293,8 @@ std::vector<Group> make_groups() {
       group("single_position", {{.config = config_of(64), .tokens = 1, .q_heads = 1, .ids = {5}},
                                 {.config = config_of(64), .tokens = 1, .q_heads = 4, .ids = {0}}}),
       group("sequence_of_8", {{.config = config_of(32), .tokens = 8, .ids_bytes = 0}}),
-      group("actually_rotates", {{.config = config_of(64), .tokens = 4, .q_heads = 4, .ids = {1, 2, 3, 63}}}),
+      group("actually_rotates",
+            {{.config = config_of(64), .tokens = 4, .q_heads = 4, .ids = {1, 2, 3, kPositions - 1}}}),
       group("long_context",
             {{.config = config_of(128, Pairing::half_split, 0, 0, 4096), .k_heads = 1, .ids = {2048, 3000, 4095}},
              {.config = config_of(128, Pairing::half_split, 0, 0, 131072), .k_heads = 1, .ids = {131071, 0, 131070}}}),

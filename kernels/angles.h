@@ -1,0 +1,155 @@
+// From a token to cos and sin of a thread's pairs: its positions, their rows, and the angles there.
+#pragma once
+
+#include "device.h"
+#include "params.h"
+
+namespace hiprope {
+
+// A token of a call. Threads of a launch differ in 32 bits of it, which keeps their address arithmetic short.
+struct Token {
+  std::int64_t chunk_first;
+  std::uint32_t in_chunk;
+
+  HIPROPE_DEVICE std::int64_t index() const { return chunk_first + in_chunk; }
+};
+
+// A token's positions on its axes; axes a config lacks repeat axis 0. No read waits for another.
+template <typename Id, int axes>
+HIPROPE_DEVICE void read_ids(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
+  Id id[axes];
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) {
+    const std::int64_t row = axis < p.axes ? axis * p.axis_stride : 0;
+    id[axis] = load_id(static_cast<const Id*>(p.ids) + row + token.index());
+  }
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) position[axis] = id[axis];
+}
+
+template <int axes>
+HIPROPE_DEVICE void read_positions(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
+  if (p.ids == nullptr) {
+    HIPROPE_UNROLL
+    for (int axis = 0; axis < axes; ++axis) {
+      position[axis] =
+          static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
+    }
+  } else if (p.ids_bytes == 8) {
+    read_ids<std::int64_t>(p, token, position);
+  } else {
+    read_ids<std::int32_t>(p, token, position);
+  }
+}
+
+HIPROPE_DEVICE bool in_table(const KernelParams& p, std::int64_t position) {
+  return static_cast<std::uint64_t>(position) < static_cast<std::uint64_t>(p.max_positions);
+}
+
+// Where a row of the table begins.
+HIPROPE_DEVICE const float* table_row(const KernelParams& p, std::uint32_t row) {
+  return p.table + std::uint64_t{row} * (static_cast<std::uint32_t>(p.pairs) * 2U);
+}
+
+// A token's positions, below max_positions and so of 32 bits: the rows of the table, or those that factors are of.
+template <int axes>
+struct Rows {
+  std::uint32_t row[axes];
+  bool in_table;
+};
+
+template <int axes>
+HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
+  std::int64_t position[axes];
+  read_positions(p, token, position);
+  Rows<axes> rows;
+  rows.in_table = true;
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) {
+    rows.in_table = rows.in_table && in_table(p, position[axis]);
+    rows.row[axis] = static_cast<std::uint32_t>(position[axis]);
+  }
+  return rows;
+}
+
+// Where entries of a row lie, in numbers from its start: that of a pair, and by how much each next one is further. A
+// tile has at least as many entries as one call of load_angles or multiply_angles reads, so they lie evenly apart.
+struct Entries {
+  std::uint32_t first, apart;
+};
+
+HIPROPE_DEVICE Entries find_table_entries(const KernelParams& p, std::int32_t pair) {
+  return {2 * static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift)),
+          2 * static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift))};
+}
+
+HIPROPE_DEVICE Entries find_factor_entries(const KernelParams& p, std::int32_t pair) {
+  return {2 * static_cast<std::uint32_t>(factor_location(pair, p.pairs, p.tile_shift)),
+          2 * static_cast<std::uint32_t>(factor_location(1, p.pairs, p.tile_shift))};
+}
+
+// cos and sin of `count` consecutive pairs, as cos, sin, cos, sin, ...; `pair` is a multiple of `count`.
+template <int count>
+HIPROPE_DEVICE void load_angles(const KernelParams& p, const Rows<1>& rows, std::int32_t pair, float* cos_sin) {
+  constexpr int step = count == 1 ? 1 : 2;  // pairs of one access: 8 bytes, or an entry's 16
+  const Entries entries = find_table_entries(p, pair);
+  HIPROPE_UNROLL
+  for (std::uint32_t i = 0; i < count; i += step) {
+    load_constants<8 * step>(table_row(p, rows.row[0]) + entries.first + i / 2 * entries.apart, cos_sin + 2 * i);
+  }
+}
+
+template <int count>
+HIPROPE_DEVICE void load_angles(const KernelParams& p, const Rows<4>& rows, std::int32_t pair, float* cos_sin) {
+  const std::uint32_t axes = load_bytes<count>(p.axis + pair);
+  const Entries entries = find_table_entries(p, pair);
+  HIPROPE_UNROLL
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t axis = axes >> (8 * i);
+    const std::uint32_t even = (axis & 2U) != 0 ? rows.row[2] : rows.row[0];
+    const std::uint32_t odd = (axis & 2U) != 0 ? rows.row[3] : rows.row[1];
+    const float* const row = table_row(p, (axis & 1U) != 0 ? odd : even);
+    load_constants<8>(row + entries.first + i / 2 * entries.apart + i % 2 * 2, cos_sin + 2 * i);
+  }
+}
+
+// The same as products of factors, with the table's bits: src/table.cpp multiplies in this order.
+template <int count>
+HIPROPE_DEVICE void multiply_angles(const KernelParams& p, const Rows<1>& rows, std::int32_t pair, float* cos_sin) {
+  const std::uint32_t row = rows.row[0];
+  const auto row_numbers = 2 * static_cast<std::uint32_t>(p.pairs);
+  const Entries entries = find_factor_entries(p, pair);
+  const double* const coarse_row = p.coarse + std::uint64_t{row >> kFineBits} * row_numbers + entries.first;
+  const double* const fine_row = p.fine + (row & ((1U << kFineBits) - 1U)) * row_numbers + entries.first;
+  HIPROPE_UNROLL
+  for (std::uint32_t i = 0; i < count; ++i) {
+    double coarse[2], fine[2];  // cos, sin
+    load_constants<16>(coarse_row + i * entries.apart, coarse);
+    load_constants<16>(fine_row + i * entries.apart, fine);
+    cos_sin[2 * i] = static_cast<float>(multiply_add(coarse[0], fine[0], -(coarse[1] * fine[1])));
+    cos_sin[2 * i + 1] = static_cast<float>(multiply_add(coarse[1], fine[0], coarse[0] * fine[1]));
+  }
+}
+
+// cos and sin of all pairs of a unit of V, a Variant of rotate.h, in the order of rotate_unit.
+template <typename V>
+HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const Rows<V::axes>& rows, std::int32_t pair,
+                                     float* cos_sin) {
+  if constexpr (V::angles == AngleInput::of_1f) {
+    multiply_angles<V::pairs>(p, rows, pair, cos_sin);
+  } else {
+    constexpr int count = V::pairs < 4 ? V::pairs : 4;  // axes of so many are read at a time
+    HIPROPE_UNROLL
+    for (int i = 0; i < V::pairs; i += count) load_angles<count>(p, rows, pair + i, cos_sin + 2 * i);
+  }
+}
+
+template <int axes>
+HIPROPE_DEVICE bool same_rows(const Rows<axes>& a, const Rows<axes>& b) {
+  bool same = true;
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) same = same && a.row[axis] == b.row[axis];
+  return same;
+}
+
+}  // namespace hiprope
