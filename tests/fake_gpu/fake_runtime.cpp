@@ -310,11 +310,10 @@ bool translate(Pointer& pointer, int device) {
 }
 
 hipError_t run_kernel(Kernel kernel, hiprope::KernelParams p, std::uint32_t blocks, std::uint32_t chunks, int device) {
+  const auto translate_if_set = [device](auto& pointer) { return pointer == nullptr || translate(pointer, device); };
   bool mapped = translate(p.table, device) && translate(p.refused, device);
-  mapped = mapped && (p.coarse == nullptr || translate(p.coarse, device));
-  mapped = mapped && (p.fine == nullptr || translate(p.fine, device));
-  mapped = mapped && (p.ids == nullptr || translate(p.ids, device));
-  mapped = mapped && (p.axis == nullptr || translate(p.axis, device));
+  mapped = mapped && translate_if_set(p.coarse) && translate_if_set(p.fine);
+  mapped = mapped && translate_if_set(p.ids) && translate_if_set(p.axis);
   if (p.q_heads > 0) mapped = mapped && translate(p.q.in.data, device) && translate(p.q.out.data, device);
   if (p.k_heads > 0) mapped = mapped && translate(p.k.in.data, device) && translate(p.k.out.data, device);
   if (!mapped) return hipErrorIllegalAddress;
