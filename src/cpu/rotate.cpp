@@ -73,12 +73,12 @@ void rotate_token(const Kernels& kernels, const HostCall& call, const Row& row, 
 RefusedTokens rotate_rows(const Kernels& kernels, const HostCall& call, const HostTensor* tensors, int tensor_count,
                           std::int64_t heads, std::int64_t begin, std::int64_t end) {
   RefusedTokens refused;
+  if (begin == end) return refused;
   Row row;
-  for (std::int64_t item = begin; item < end;) {
-    const std::int64_t token = item / heads;
-    std::int64_t head = item % heads;
-    std::int64_t left = std::min(heads - head, end - item);
-    item += left;
+  std::int64_t head = begin % heads;
+  for (std::int64_t token = begin / heads, rows = end - begin; rows > 0; ++token) {
+    std::int64_t left = std::min(heads - head, rows);
+    rows -= left;
     const bool rotate = read_positions(call, token, row.position);
     if (rotate) {
       kernels.prepare(call, row);
@@ -93,6 +93,7 @@ RefusedTokens rotate_rows(const Kernels& kernels, const HostCall& call, const Ho
       }
       head = std::max<std::int64_t>(head - tensors[i].heads, 0);
     }
+    head = 0;
   }
   return refused;
 }

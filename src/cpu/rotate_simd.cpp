@@ -58,25 +58,24 @@ void store(D d, hn::Vec<D> value, float* to) {
   hn::StoreU(value, d, to);
 }
 
-// Rounds to the upper half of each 32-bit lane; the lower half is left undefined.
+// Rounds a pair to each 32-bit lane, x in the lower half.
 template <class D>
-hn::Vec<hn::RebindToUnsigned<D>> round_to_bfloat(D /*d*/, hn::Vec<D> value) {
+hn::Vec<hn::RebindToUnsigned<D>> round_pairs(D /*d*/, hn::Vec<D> x, hn::Vec<D> y) {
   const hn::RebindToUnsigned<D> d32;
-  const auto bits = hn::BitCast(d32, value);
-  // A NaN here comes from a bf16 input or is the processor's own: its low half is zero, so this does not carry into it.
+  const hn::Repartition<std::uint16_t, D> d16;
+  const auto x_shifted = hn::ShiftRight<16>(hn::BitCast(d32, x));
+  const auto y_shifted = hn::ShiftLeft<16>(hn::BitCast(d32, y));
+  const auto high = hn::OddEven(hn::BitCast(d16, y), hn::BitCast(d16, x_shifted));
+  const auto low = hn::OddEven(hn::BitCast(d16, y_shifted), hn::BitCast(d16, x));
+  // What is cut off rounds up if above one half, or at one half if what stays is odd. A NaN here comes from a bf16
+  // input or is the processor's own: what is cut off it is zero, so it stays one.
+  const auto one = hn::Set(d16, 1);
+  const auto up = hn::Gt(hn::Or(low, hn::And(high, one)), hn::Set(d16, 0x8000));
 #if HWY_TARGET <= HWY_AVX3
-  const auto is_odd = hn::TestBit(bits, hn::Set(d32, 0x10000));
-  return hn::Add(bits, hn::IfThenElse(is_odd, hn::Set(d32, 0x8000), hn::Set(d32, 0x7FFF)));
+  return hn::BitCast(d32, hn::IfThenElse(up, hn::Add(high, one), high));
 #else
-  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
-  return hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFF)));
+  return hn::BitCast(d32, hn::Sub(high, hn::VecFromMask(d16, up)));
 #endif
-}
-
-template <class D>
-void store(D d, hn::Vec<D> value, Bfloat* to) {
-  const hn::Rebind<std::uint16_t, D> d16;
-  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(round_to_bfloat(d, value))), d16, &to->bits);
 }
 
 // Two neighbours come in one 32-bit lane, which spares bf16 every shuffle.
@@ -91,9 +90,7 @@ void load_pairs(D d, const Bfloat* from, hn::Vec<D>& even, hn::Vec<D>& odd) {
 template <class D>
 void store_pairs(D d, hn::Vec<D> even, hn::Vec<D> odd, Bfloat* to) {
   const hn::Repartition<std::uint16_t, D> d16;
-  const auto low = hn::ShiftRight<16>(round_to_bfloat(d, even));
-  const auto high = round_to_bfloat(d, odd);
-  hn::StoreU(hn::OddEven(hn::BitCast(d16, high), hn::BitCast(d16, low)), d16, &to->bits);
+  hn::StoreU(hn::BitCast(d16, round_pairs(d, even, odd)), d16, &to->bits);
 }
 
 template <class D>
@@ -103,125 +100,212 @@ void store(D /*d*/, hn::Vec<D> value, Half* to) {
   hn::StoreU(hn::BitCast(d16, hn::DemoteTo(df16, value)), d16, &to->bits);
 }
 
-// Elements from one being turned to the later head's that is fetched meanwhile; measured, it gains a fifth beyond L2.
-constexpr std::int64_t kAhead = 512;
-
-// May point past the tensor: nothing is read.
-HWY_INLINE void prefetch(const void* address) {
-  __builtin_prefetch(address);
+template <class D, typename Element>
+void store_apart(D d, hn::Vec<D> x, hn::Vec<D> y, Element* to_x, Element* to_y) {
+  store(d, x, to_x);
+  store(d, y, to_y);
 }
 
-// The three ways pairs lie. An operation turns lanes from index i on, in order; kMinLanes is the fewest it can turn.
+template <class D>
+void store_apart(D d, hn::Vec<D> x, hn::Vec<D> y, Bfloat* to_x, Bfloat* to_y) {
+  const hn::Rebind<std::uint16_t, D> d16;
+  const auto both = round_pairs(d, x, y);
+  hn::StoreU(hn::TruncateTo(d16, both), d16, &to_x->bits);
+  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(both)), d16, &to_y->bits);
+}
+
+// Elements that turn while a head is fetched, at 512 and 4096 tokens of bf16 on x86-64: 240 of neox-20b were too few
+// (0.82 of touch at 512, 504 gave 1.36), 2048 of llama3-8b too many (0.85 at 4096, 1280 gave 0.95).
+constexpr std::int64_t kAhead = 1280;
+constexpr std::int64_t kFarthest = std::int64_t{1} << 20;  // elements, for few heads lie further apart
+// Elements of heads that are turned together, vector after vector, for each lane of a vector: the first vector brings
+// their memory to the nearest cache. Half as many cost bf16 0.04 of touch, all heads f16 0.2 (bench/cpu/README.md).
+constexpr std::int64_t kGroup = 128;
+constexpr std::int64_t kCacheLine = 64;  // bytes
+
+// Some heads of one token. Strides in elements.
+struct Walk {
+  std::int64_t heads, in_stride, out_stride;
+  std::int64_t ahead;  // from an element to the one of a later head that is fetched meanwhile
+};
+
+// The three ways pairs lie. An operation turns one vector of one head: the lanes of some indices, for each of which kIn
+// elements are read and kOut written. kMinLanes is the fewest it can turn; kZipped says that it takes two vectors at
+// once.
 
 template <typename Element>
 struct Apart {  // x and y far from each other, index counts pairs
-  static constexpr std::size_t kVectors = std::is_same_v<Element, Bfloat> ? 2 : 1, kMinLanes = 1;
+  using Type = Element;
+  static constexpr std::int64_t kIn = 1, kOut = 1;
+  static constexpr std::size_t kMinLanes = 1;
+  static constexpr bool kZipped = std::is_same_v<Element, Bfloat>;
   const float *cos, *sin;
   const Element* in;
   Element* out;
-  std::int64_t ahead;
   std::int64_t half_in, half_out;  // from x to y
 
   template <class D>
-  HWY_INLINE void turn(D d, std::int64_t i) const {
-    prefetch(in + i + ahead);
-    prefetch(in + half_in + i + ahead);
-    const auto x = load(d, in + i);
-    const auto y = load(d, in + half_in + i);
-    const auto c = hn::LoadU(d, cos + i);
-    const auto s = hn::LoadU(d, sin + i);
-    store(d, hn::MulSub(x, c, hn::Mul(y, s)), out + i);
-    store(d, hn::MulAdd(y, c, hn::Mul(x, s)), out + half_out + i);
+  HWY_INLINE void turn(D d, hn::Vec<D> c, hn::Vec<D> s, const Element* from, Element* to) const {
+    const auto x = load(d, from);
+    const auto y = load(d, from + half_in);
+    store_apart(d, hn::MulSub(x, c, hn::Mul(y, s)), hn::MulAdd(y, c, hn::Mul(x, s)), to, to + half_out);
   }
 
-  // Two vectors of pairs, for bf16 with a row that unzip has been over.
+  // Two vectors of pairs, whose cos and sin zip_entries has split.
   template <class D>
-  HWY_INLINE void turn_twice(D d, std::int64_t i) const {
+  HWY_INLINE void turn_zipped(D d, hn::Vec<D> c0, hn::Vec<D> c1, hn::Vec<D> s0, hn::Vec<D> s1, const Element* from,
+                              Element* to) const {
     hn::Vec<D> x0, x1, y0, y1;
-    prefetch(in + i + ahead);
-    prefetch(in + half_in + i + ahead);
-    load_pairs(d, in + i, x0, x1);
-    load_pairs(d, in + half_in + i, y0, y1);
-    const auto c0 = hn::LoadU(d, cos + i);
-    const auto c1 = hn::LoadU(d, cos + i + hn::Lanes(d));
-    const auto s0 = hn::LoadU(d, sin + i);
-    const auto s1 = hn::LoadU(d, sin + i + hn::Lanes(d));
-    store_pairs(d, hn::MulSub(x0, c0, hn::Mul(y0, s0)), hn::MulSub(x1, c1, hn::Mul(y1, s1)), out + i);
-    store_pairs(d, hn::MulAdd(y0, c0, hn::Mul(x0, s0)), hn::MulAdd(y1, c1, hn::Mul(x1, s1)), out + half_out + i);
+    load_pairs(d, from, x0, x1);
+    load_pairs(d, from + half_in, y0, y1);
+    store_pairs(d, hn::MulSub(x0, c0, hn::Mul(y0, s0)), hn::MulSub(x1, c1, hn::Mul(y1, s1)), to);
+    store_pairs(d, hn::MulAdd(y0, c0, hn::Mul(x0, s0)), hn::MulAdd(y1, c1, hn::Mul(x1, s1)), to + half_out);
+  }
+
+  HWY_INLINE void fetch(const Element* ahead) const {
+    __builtin_prefetch(ahead);
+    __builtin_prefetch(ahead + half_in);
   }
 };
 
 template <typename Element>
 struct Adjacent {  // y after x, index counts elements
-  static constexpr std::size_t kVectors = 1, kMinLanes = 2;
+  using Type = Element;
+  static constexpr std::int64_t kIn = 1, kOut = 1;
+  static constexpr std::size_t kMinLanes = 2;
+  static constexpr bool kZipped = false;
   const float *cos, *sin;
   const Element* in;
   Element* out;
-  std::int64_t ahead;
 
   template <class D>
-  HWY_INLINE void turn(D d, std::int64_t i) const {
-    prefetch(in + i + ahead);
-    const auto x = load(d, in + i);
-    const auto c = hn::LoadU(d, cos + i);
-    const auto s = hn::LoadU(d, sin + i);
-    store(d, hn::MulAdd(x, c, hn::Mul(hn::Reverse2(d, x), s)), out + i);
+  HWY_INLINE void turn(D d, hn::Vec<D> c, hn::Vec<D> s, const Element* from, Element* to) const {
+    const auto x = load(d, from);
+    store(d, hn::MulAdd(x, c, hn::Mul(hn::Reverse2(d, x), s)), to);
   }
+
+  HWY_INLINE void fetch(const Element* ahead) const { __builtin_prefetch(ahead); }
 };
 
 template <>
 struct Adjacent<Bfloat> {  // index counts pairs
-  static constexpr std::size_t kVectors = 1, kMinLanes = 1;
+  using Type = Bfloat;
+  static constexpr std::int64_t kIn = 2, kOut = 2;
+  static constexpr std::size_t kMinLanes = 1;
+  static constexpr bool kZipped = false;
   const float *cos, *sin;
   const Bfloat* in;
   Bfloat* out;
-  std::int64_t ahead;
 
   template <class D>
-  HWY_INLINE void turn(D d, std::int64_t i) const {
+  HWY_INLINE void turn(D d, hn::Vec<D> c, hn::Vec<D> s, const Bfloat* from, Bfloat* to) const {
     hn::Vec<D> x, y;
-    prefetch(in + 2 * i + ahead);
-    load_pairs(d, in + 2 * i, x, y);
-    const auto c = hn::LoadU(d, cos + i);
-    const auto s = hn::LoadU(d, sin + i);
-    store_pairs(d, hn::MulSub(x, c, hn::Mul(y, s)), hn::MulAdd(y, c, hn::Mul(x, s)), out + 2 * i);
+    load_pairs(d, from, x, y);
+    store_pairs(d, hn::MulSub(x, c, hn::Mul(y, s)), hn::MulAdd(y, c, hn::Mul(x, s)), to);
   }
+
+  HWY_INLINE void fetch(const Bfloat* ahead) const { __builtin_prefetch(ahead); }
 };
 
 template <typename Element>
 struct Spread {  // y after x where read, apart where written, index counts pairs
-  static constexpr std::size_t kVectors = 1, kMinLanes = 1;
+  using Type = Element;
+  static constexpr std::int64_t kIn = 2, kOut = 1;
+  static constexpr std::size_t kMinLanes = 1;
+  static constexpr bool kZipped = false;
   const float *cos, *sin;
   const Element* in;
   Element* out;
-  std::int64_t ahead;
   std::int64_t half_out;
 
   template <class D>
-  HWY_INLINE void turn(D d, std::int64_t i) const {
+  HWY_INLINE void turn(D d, hn::Vec<D> c, hn::Vec<D> s, const Element* from, Element* to) const {
     hn::Vec<D> x, y;
-    prefetch(in + 2 * i + ahead);
-    load_pairs(d, in + 2 * i, x, y);
-    const auto c = hn::LoadU(d, cos + i);
-    const auto s = hn::LoadU(d, sin + i);
-    store(d, hn::MulSub(x, c, hn::Mul(y, s)), out + i);
-    store(d, hn::MulAdd(y, c, hn::Mul(x, s)), out + half_out + i);
+    load_pairs(d, from, x, y);
+    store_apart(d, hn::MulSub(x, c, hn::Mul(y, s)), hn::MulAdd(y, c, hn::Mul(x, s)), to, to + half_out);
   }
+
+  HWY_INLINE void fetch(const Element* ahead) const { __builtin_prefetch(ahead); }
 };
+
+// Two vectors of one head; what they read is fetched `ahead` elements further, which may lie past the tensor.
+template <class Operation, class D>
+HWY_INLINE void turn_two(const Operation& operation, D d, hn::Vec<D> c0, hn::Vec<D> c1, hn::Vec<D> s0, hn::Vec<D> s1,
+                         const typename Operation::Type* from, typename Operation::Type* to, std::int64_t ahead) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  constexpr std::int64_t kLine = kCacheLine / sizeof(*from);
+  for (std::int64_t i = 0; i < 2 * lanes * Operation::kIn; i += kLine) operation.fetch(from + ahead + i);
+  if constexpr (Operation::kZipped) {
+    operation.turn_zipped(d, c0, c1, s0, s1, from, to);
+  } else {
+    operation.turn(d, c0, s0, from, to);
+    operation.turn(d, c1, s1, from + lanes * Operation::kIn, to + lanes * Operation::kOut);
+  }
+}
+
+// Turn vectors of every head, whose cos and sin are read once. They have names because vectors of a scalable size
+// cannot lie in an array.
+template <class Operation, class D>
+HWY_INLINE void turn_by_four(const Operation& operation, D d, std::int64_t i, const Walk& walk) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const float* cos = operation.cos + i;
+  const float* sin = operation.sin + i;
+  const auto c0 = hn::LoadU(d, cos);
+  const auto c1 = hn::LoadU(d, cos + lanes);
+  const auto c2 = hn::LoadU(d, cos + 2 * lanes);
+  const auto c3 = hn::LoadU(d, cos + 3 * lanes);
+  const auto s0 = hn::LoadU(d, sin);
+  const auto s1 = hn::LoadU(d, sin + lanes);
+  const auto s2 = hn::LoadU(d, sin + 2 * lanes);
+  const auto s3 = hn::LoadU(d, sin + 3 * lanes);
+  const auto* from = operation.in + i * Operation::kIn;
+  auto* to = operation.out + i * Operation::kOut;
+  for (std::int64_t head = 0; head < walk.heads; ++head, from += walk.in_stride, to += walk.out_stride) {
+    turn_two(operation, d, c0, c1, s0, s1, from, to, walk.ahead);
+    turn_two(operation, d, c2, c3, s2, s3, from + 2 * lanes * Operation::kIn, to + 2 * lanes * Operation::kOut,
+             walk.ahead);
+  }
+}
+
+template <class Operation, class D>
+HWY_INLINE void turn_by_two(const Operation& operation, D d, std::int64_t i, const Walk& walk) {
+  const auto c0 = hn::LoadU(d, operation.cos + i);
+  const auto c1 = hn::LoadU(d, operation.cos + i + hn::Lanes(d));
+  const auto s0 = hn::LoadU(d, operation.sin + i);
+  const auto s1 = hn::LoadU(d, operation.sin + i + hn::Lanes(d));
+  const auto* from = operation.in + i * Operation::kIn;
+  auto* to = operation.out + i * Operation::kOut;
+  for (std::int64_t head = 0; head < walk.heads; ++head, from += walk.in_stride, to += walk.out_stride) {
+    turn_two(operation, d, c0, c1, s0, s1, from, to, walk.ahead);
+  }
+}
+
+template <class Operation, class D>
+HWY_INLINE void turn_by_one(const Operation& operation, D d, std::int64_t i, const Walk& walk) {
+  const auto c = hn::LoadU(d, operation.cos + i);
+  const auto s = hn::LoadU(d, operation.sin + i);
+  const auto* from = operation.in + i * Operation::kIn;
+  auto* to = operation.out + i * Operation::kOut;
+  for (std::int64_t head = 0; head < walk.heads; ++head, from += walk.in_stride, to += walk.out_stride) {
+    operation.fetch(from + walk.ahead);
+    operation.turn(d, c, s, from, to);
+  }
+}
 
 constexpr std::size_t kMaxLanes = HWY_MAX_BYTES / sizeof(float);
 
-// Turns from i on in vectors of kLanes, after all longer ones that fit: where vectors have a fixed size, one at most.
-template <std::size_t kLanes, class Operation>
-HWY_INLINE std::int64_t turn_rest_by(const Operation& operation, std::int64_t i, std::int64_t end) {
-  if constexpr (kLanes >= Operation::kMinLanes && kLanes < Operation::kVectors * kMaxLanes) {
+// Calls function(d, i) for a vector of kLanes from i on, after all longer ones that fit: where vectors have a fixed
+// size, for one at most.
+template <std::size_t kLanes, class Function>
+HWY_INLINE std::int64_t for_shorter_vectors(std::int64_t i, std::int64_t end, const Function& function) {
+  if constexpr (kLanes < kMaxLanes) {
     const hn::CappedTag<float, kLanes> d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
 #if HWY_HAVE_SCALABLE
-    for (; i + lanes <= end; i += lanes) operation.turn(d, i);
+    for (; i + lanes <= end; i += lanes) function(d, i);
 #else
     if ((end & lanes) != 0) {
-      operation.turn(d, i);
+      function(d, i);
       i += lanes;
     }
 #endif
@@ -229,49 +313,36 @@ HWY_INLINE std::int64_t turn_rest_by(const Operation& operation, std::int64_t i,
   return i;
 }
 
-template <class Operation>
-HWY_INLINE void turn_rest(const Operation& operation, std::int64_t i, std::int64_t end) {
-  i = turn_rest_by<kMaxLanes>(operation, i, end);
-  if constexpr (kMaxLanes > 8) i = turn_rest_by<8>(operation, i, end);
-  i = turn_rest_by<4>(operation, i, end);
-  i = turn_rest_by<2>(operation, i, end);
-  turn_rest_by<1>(operation, i, end);
-}
-
-template <class Operation>
-HWY_INLINE void turn_all(const Operation& operation, std::int64_t end) {
-  const hn::CappedTag<float, kMaxLanes> d;
-  const auto step = static_cast<std::int64_t>(Operation::kVectors * hn::Lanes(d));
-  const std::int64_t whole = end - end % step;
-  for (std::int64_t i = 0; i < whole; i += step) {
-    if constexpr (Operation::kVectors == 2) {
-      operation.turn_twice(d, i);
-    } else {
-      operation.turn(d, i);
-    }
-  }
-  if (whole != end) turn_rest(operation, whole, end);
-}
-
-// Reorders a block's part of a row as turn_twice takes it: of each two vectors' pairs first the even, then the odd.
-void unzip(float* row, std::int64_t end) {
+// Calls function(d, i) for all lanes from i to end, in vectors of kMinLanes or more.
+template <std::size_t kMinLanes, class Function>
+HWY_INLINE void for_each_vector(std::int64_t i, std::int64_t end, const Function& function) {
   const hn::CappedTag<float, kMaxLanes> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t i = 0; i + 2 * lanes <= end; i += 2 * lanes) {
-    hn::Vec<decltype(d)> even, odd;
-    load_pairs(d, row + i, even, odd);
-    hn::StoreU(even, d, row + i);
-    hn::StoreU(odd, d, row + i + lanes);
-  }
+  for (; i + lanes <= end; i += lanes) function(d, i);
+  if (i == end) return;
+  i = for_shorter_vectors<8>(i, end, function);
+  i = for_shorter_vectors<4>(i, end, function);
+  i = for_shorter_vectors<2>(i, end, function);
+  if constexpr (kMinLanes == 1) for_shorter_vectors<1>(i, end, function);
 }
 
 template <class Operation>
-HWY_INLINE void turn_heads(Operation operation, std::int64_t end, const Heads& heads) {
-  for (std::int64_t head = 0; head < heads.count; ++head) {
-    turn_all(operation, end);
-    operation.in += heads.in_stride;
-    operation.out += heads.out_stride;
+HWY_NOINLINE void turn_rest(const Operation& operation, std::int64_t i, std::int64_t end, const Walk& walk) {
+  for_each_vector<Operation::kMinLanes>(i, end,
+                                        [&](auto d, std::int64_t j) HWY_ATTR { turn_by_one(operation, d, j, walk); });
+}
+
+template <class Operation>
+HWY_INLINE void turn_all(const Operation& operation, std::int64_t end, const Walk& walk) {
+  const hn::CappedTag<float, kMaxLanes> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + 4 * lanes <= end; i += 4 * lanes) turn_by_four(operation, d, i, walk);
+  if (i + 2 * lanes <= end) {
+    turn_by_two(operation, d, i, walk);
+    i += 2 * lanes;
   }
+  if (i < end) turn_rest(operation, i, end, walk);
 }
 
 // Whether the row has an entry for each element, which spares f32 and f16 a shuffle.
@@ -279,26 +350,41 @@ bool is_doubled(const HostCall& call) {
   return call.block_out == 2 && call.data_type != hiprope_bf16;
 }
 
+// Whether the row is as turn_zipped takes it.
+bool is_zipped(const HostCall& call) {
+  return call.block_in != 2 && call.data_type == hiprope_bf16;
+}
+
 template <typename Element>
 void rotate_heads(const HostCall& call, const Row& row, const Heads& heads) {
   const std::int64_t half_in = call.block_in / 2;
   const std::int64_t half_out = call.block_out / 2;
   const std::int64_t pairs = call.rotary_dim / 2;
-  const std::int64_t ahead =
-      std::max<std::int64_t>(kAhead / std::max<std::int64_t>(heads.in_stride, 1), 1) * heads.in_stride;
   const auto* in = static_cast<const Element*>(heads.in);
   auto* out = static_cast<Element*>(heads.out);
-  if (half_out == 1) {
-    turn_heads(Adjacent<Element>{row.cos, row.sin, in, out, ahead}, is_doubled(call) ? call.rotary_dim : pairs, heads);
-  } else if (half_in == 1) {
-    for (std::int64_t j = 0; j < pairs; j += half_out) {
-      turn_heads(Spread<Element>{row.cos + j, row.sin + j, in + 2 * j, out + 2 * j, ahead, half_out}, half_out, heads);
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::CappedTag<float, kMaxLanes>()));
+  const std::int64_t stride = std::max<std::int64_t>(heads.in_stride, 1);
+  const std::int64_t group = std::max<std::int64_t>(kGroup * lanes / stride, 1);
+  const std::int64_t ahead =
+      std::max<std::int64_t>(std::min(kAhead / call.rotary_dim, kFarthest / stride), 1) * heads.in_stride;
+  for (std::int64_t head = 0; head < heads.count; head += group) {
+    const Walk walk = {std::min(heads.count - head, group), heads.in_stride, heads.out_stride, ahead};
+    if (half_out == 1) {
+      turn_all(Adjacent<Element>{row.cos, row.sin, in, out}, is_doubled(call) ? call.rotary_dim : pairs, walk);
+    } else if (half_in == 1) {
+      for (std::int64_t j = 0; j < pairs; j += half_out) {
+        turn_all(Spread<Element>{row.cos + j, row.sin + j, in + 2 * j, out + 2 * j, half_out}, half_out, walk);
+      }
+    } else {
+      for (std::int64_t first = 0; first < pairs; first += half_out) {
+        for (std::int64_t j = first; j < first + half_out; j += half_in) {
+          turn_all(Apart<Element>{row.cos + j, row.sin + j, in + 2 * j, out + first + j, half_in, half_out}, half_in,
+                   walk);
+        }
+      }
     }
-  } else {
-    for (std::int64_t j = 0; j < pairs; j += half_in) {
-      Element* write = out + first_element(j, call.block_out);
-      turn_heads(Apart<Element>{row.cos + j, row.sin + j, in + 2 * j, write, ahead, half_in, half_out}, half_in, heads);
-    }
+    in += group * heads.in_stride;
+    out += group * heads.out_stride;
   }
 }
 
@@ -313,58 +399,57 @@ void rotate(const HostCall& call, const Row& row, const Heads& heads) {
   }
 }
 
-// Splits table entries into row.cos and row.sin.
-struct Split {
-  static constexpr std::size_t kVectors = 1, kMinLanes = 1;
-  const float* entries;
-  float sin_sign;
-  float *cos, *sin;
-
-  template <class D>
-  HWY_INLINE void turn(D d, std::int64_t i) const {
-    hn::Vec<D> c, s;
-    hn::LoadInterleaved2(d, entries + 2 * i, c, s);
-    hn::StoreU(c, d, cos + i);
-    hn::StoreU(hn::Mul(s, hn::Set(d, sin_sign)), d, sin + i);
-  }
-};
-
-// Doubles them instead: (c, c) and (-s, s).
-struct Double {
-  static constexpr std::size_t kVectors = 1, kMinLanes = 2;
-  const float* entries;
-  float sin_sign;
-  float *cos, *sin;
-
-  template <class D>
-  HWY_INLINE void turn(D d, std::int64_t i) const {
+// (c, c) and (-s, s) of each entry.
+void double_entries(const float* entries, std::int64_t pairs, float sin_sign, float* cos, float* sin) {
+  for_each_vector<2>(0, 2 * pairs, [&](auto d, std::int64_t i) HWY_ATTR {
     const auto entry = hn::LoadU(d, entries + i);
     const auto sign = hn::OddEven(hn::Set(d, sin_sign), hn::Set(d, -sin_sign));
     hn::StoreU(hn::DupEven(entry), d, cos + i);
     hn::StoreU(hn::Mul(hn::DupOdd(entry), sign), d, sin + i);
+  });
+}
+
+void split_entries(const float* entries, std::int64_t pairs, float sin_sign, float* cos, float* sin) {
+  for_each_vector<1>(0, pairs, [&](auto d, std::int64_t i) HWY_ATTR {
+    hn::Vec<decltype(d)> c, s;
+    hn::LoadInterleaved2(d, entries + 2 * i, c, s);
+    hn::StoreU(c, d, cos + i);
+    hn::StoreU(hn::Mul(s, hn::Set(d, sin_sign)), d, sin + i);
+  });
+}
+
+// Of each two vectors' pairs first the even, then the odd.
+void zip_entries(const float* entries, std::int64_t pairs, float sin_sign, float* cos, float* sin) {
+  const hn::CappedTag<float, kMaxLanes> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto sign = hn::Set(d, sin_sign);
+  std::int64_t i = 0;
+  for (; i + 2 * lanes <= pairs; i += 2 * lanes) {
+    hn::Vec<decltype(d)> c0, s0, c1, s1;
+    hn::LoadInterleaved4(d, entries + 2 * i, c0, s0, c1, s1);
+    hn::StoreU(c0, d, cos + i);
+    hn::StoreU(c1, d, cos + i + lanes);
+    hn::StoreU(hn::Mul(s0, sign), d, sin + i);
+    hn::StoreU(hn::Mul(s1, sign), d, sin + i + lanes);
   }
-};
+  split_entries(entries + 2 * i, pairs - i, sin_sign, cos + i, sin + i);
+}
 
 void prepare(const HostCall& call, Row& row) {
   alignas(64) float gathered[kMaxVectorRotaryDim];
+  const std::int64_t pairs = call.rotary_dim / 2;
   const float* entries = table_entry(call, row, 0);
   if (call.axis_of_pair != nullptr) {
-    for (std::int64_t j = 0; j < call.rotary_dim / 2; ++j) {
+    for (std::int64_t j = 0; j < pairs; ++j) {
       std::memcpy(gathered + 2 * j, table_entry(call, row, j), 2 * sizeof(float));
     }
     entries = gathered;
   }
-  if (is_doubled(call)) {
-    turn_all(Double{entries, call.sin_sign, row.cos, row.sin}, call.rotary_dim);
-  } else {
-    turn_all(Split{entries, call.sin_sign, row.cos, row.sin}, call.rotary_dim / 2);
-  }
-  if (call.data_type == hiprope_bf16 && call.block_in != 2) {
-    const std::int64_t half_in = call.block_in / 2;
-    for (std::int64_t j = 0; j < call.rotary_dim / 2; j += half_in) {
-      unzip(row.cos + j, half_in);
-      unzip(row.sin + j, half_in);
-    }
+  if (is_doubled(call)) return double_entries(entries, pairs, call.sin_sign, row.cos, row.sin);
+  if (!is_zipped(call)) return split_entries(entries, pairs, call.sin_sign, row.cos, row.sin);
+  const std::int64_t block = call.block_in / 2;
+  for (std::int64_t j = 0; j < pairs; j += block) {
+    zip_entries(entries + 2 * j, block, call.sin_sign, row.cos + j, row.sin + j);
   }
 }
 

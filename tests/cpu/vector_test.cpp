@@ -135,7 +135,7 @@ struct Case {
     HostTensor& tensor = shape[i];
     const std::int64_t size = element_size(call.data_type);
     const bool in_place = call.block_in == call.block_out && random.chance(50);
-    tensor.heads = random.between(0, 7);
+    tensor.heads = random.between(0, random.chance(20) ? 40 : 7);  // 40: several groups of the vector path
     const auto choose_view = [&](std::int64_t& begin, std::int64_t& token_stride, std::int64_t& head_stride) {
       head_stride = call.head_dim + (random.chance(30) ? random.between(1, 9) : 0);
       token_stride = head_stride * tensor.heads + (random.chance(30) ? random.between(1, 9) : 0);
