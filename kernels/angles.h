@@ -120,7 +120,7 @@ HIPROPE_DEVICE void multiply_angles(const KernelParams& p, const Rows<1>& rows, 
   const auto row_numbers = 2 * static_cast<std::uint32_t>(p.pairs);
   const Entries entries = find_factor_entries(p, pair);
   const double* const coarse_row = p.coarse + std::uint64_t{row >> kFineBits} * row_numbers + entries.first;
-  const double* const fine_row = p.fine + (row & ((1U << kFineBits) - 1U)) * row_numbers + entries.first;
+  const double* const fine_row = p.fine + (row & (kFineRows - 1)) * row_numbers + entries.first;
   HIPROPE_UNROLL
   for (std::uint32_t i = 0; i < count; ++i) {
     double coarse[2], fine[2];  // cos, sin

@@ -54,6 +54,7 @@ constexpr std::int32_t factor_location(std::int32_t pair, std::int32_t pairs, st
 
 // Positions that share a row of coarse factors.
 constexpr std::int32_t kFineBits = 8;
+constexpr std::uint32_t kFineRows = 1U << kFineBits;
 
 // Where a kernel has cos and sin from: the table's rows of a token's one position (1a) or of up to four (4a), or
 // products of factors of one (1f). Factors stay in caches where every position has a row of the table to itself; that

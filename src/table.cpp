@@ -12,7 +12,6 @@
 namespace hiprope::internal {
 namespace {
 
-constexpr std::int64_t kFineRows = std::int64_t{1} << kFineBits;
 constexpr std::int64_t kFewEntries = 65536;  // too few to be worth waking threads
 
 // A cos and A sin of the angles of positions 0, apart, 2 apart, ..., A being `scaling`.
@@ -78,7 +77,7 @@ hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_posi
   const std::int32_t pairs = frequencies.pairs;
   const std::uint64_t bytes = table_bytes(max_positions, pairs);
   const std::int64_t coarse_rows = ((max_positions - 1) >> kFineBits) + 1;
-  const std::int64_t fine_rows = std::min(max_positions, kFineRows);
+  const std::int64_t fine_rows = std::min<std::int64_t>(max_positions, kFineRows);
   Tables made;
   made.table.reset(new (std::nothrow) float[bytes / sizeof(float)]);
   bool complete = made.table != nullptr;

@@ -255,16 +255,19 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(3, 1001));
   command->add_option("--seed", arguments->seed, "Of the random data and positions.")->capture_default_str();
   command->add_flag("--no-check", arguments->no_check, "Measure without checking the outputs first.");
-  command->add_flag("--sweep", arguments->sweep,
-                    "Time every choice of accesses a thread, threads a block and source of angles.");
-  command->add_flag("--host-cost", arguments->host_cost, "Time what a call of one token costs the host.");
+  CLI::Option* sweep = command->add_flag(
+      "--sweep", arguments->sweep, "Time every choice of accesses a thread, threads a block and source of angles.");
+  CLI::Option* host_cost =
+      command->add_flag("--host-cost", arguments->host_cost, "Time what a call of one token costs the host.");
   const auto add_output = [&](const char* name, std::string& path, const char* meaning) {
-    command->add_option(name, path, meaning)->expected(0, 1)->default_str("-");
+    return command->add_option(name, path, meaning)->excludes(sweep)->excludes(host_cost);
   };
   add_output("--csv", arguments->csv,
-             "Write the results to this file; without a file, print them instead of the table.");
-  add_output("--json", arguments->json, "Likewise as JSON.");
-  command->add_option("--plot", arguments->plot, "Write the ratios to touch as an SVG.");
+             "Write the results to this file; without a file, print them instead of the table.")
+      ->expected(0, 1)
+      ->default_str("-");
+  add_output("--json", arguments->json, "Likewise as JSON.")->expected(0, 1)->default_str("-");
+  add_output("--plot", arguments->plot, "Write the ratios to touch as an SVG.");
   command->callback([arguments, command] {
     std::string line = "hiprope bench";
     for (const CLI::Option* option : command->get_options()) {
