@@ -146,14 +146,14 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   const std::int64_t passed = call.in_place ? 0 : config.head_dim - config.rotary_dim;
   // Pass-through elements begin and end where the rotary part does, and at the head's ends.
   const std::int64_t passed_parts = passed == 0 ? 0 : config.rotary_offset | config.rotary_dim | config.head_dim;
-  // Elements that turn and lie side by side.
-  const std::int64_t run = rope.layout == Layout::interleaved ? config.rotary_dim : half_block;
-  const std::int64_t bytes = access_bytes(call, config.rotary_offset | run | passed_parts);
+  const std::int64_t rotated_parts =
+      config.rotary_offset | (rope.layout == Layout::interleaved ? config.rotary_dim : half_block);
+  const std::int64_t bytes = access_bytes(call, rotated_parts | passed_parts);
   const bool wide_copies = access_bytes(call, passed_parts) == kMaxAccessBytes;
 
   const Tuning tuning =
       choose_tuning(rope, {.access_bytes = bytes,
-                           .run_bytes = run * size,
+                           .half_split_bytes = rope.layout == Layout::half_split ? config.rotary_dim * size : 0,
                            .tokens = q.tokens,
                            .accesses = q.tokens * (q.heads + k_heads) * ((config.rotary_dim + passed) * size / bytes)});
   std::int64_t thread_heads =

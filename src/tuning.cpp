@@ -13,12 +13,12 @@ namespace hiprope::internal {
 namespace {
 
 // Applies on architectures whose name begins with `architecture`, to launches of at most `most_tokens` tokens and
-// `most_accesses` accesses of `access_bytes` bytes, at most `most_run_bytes` of a head side by side, for Ropes of at
-// most `most_axes` axes. 0 matches any.
+// `most_accesses` accesses of `access_bytes` bytes, for Ropes of at most `most_axes` axes. Where
+// `most_half_split_bytes` is given, pairs are half_split and at most so many bytes of a head turn. 0 matches any.
 struct TuningRow {
   const char* architecture;
   std::int32_t access_bytes;
-  std::int32_t most_run_bytes;
+  std::int32_t most_half_split_bytes;
   std::int32_t most_axes;
   std::int64_t most_tokens;
   std::int64_t most_accesses;
@@ -26,8 +26,8 @@ struct TuningRow {
 };
 
 constexpr TuningRow kTuning[] = {
-#define HIPROPE_TUNING_ROW(architecture, bytes, run, axes, tokens, most, accesses, block, angles, source) \
-  {architecture, bytes, run, axes, tokens, most, {accesses, block, AngleSource::angles}},
+#define HIPROPE_TUNING_ROW(architecture, bytes, half_split, axes, tokens, most, accesses, block, angles, source) \
+  {architecture, bytes, half_split, axes, tokens, most, {accesses, block, AngleSource::angles}},
 #include "tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
@@ -37,7 +37,8 @@ constexpr std::int32_t kMaxBlockThreads = 256;  // the kernels' launch bound
 bool matches(const TuningRow& row, const hiprope_rope& rope, const LaunchSize& size) {
   return std::strncmp(rope.architecture, row.architecture, std::strlen(row.architecture)) == 0 &&
          (row.access_bytes == 0 || row.access_bytes == size.access_bytes) &&
-         (row.most_run_bytes == 0 || size.run_bytes <= row.most_run_bytes) &&
+         (row.most_half_split_bytes == 0 ||
+          (size.half_split_bytes != 0 && size.half_split_bytes <= row.most_half_split_bytes)) &&
          (row.most_axes == 0 || rope.config.axes <= row.most_axes) &&
          (row.most_tokens == 0 || size.tokens <= row.most_tokens) &&
          (row.most_accesses == 0 || size.accesses <= row.most_accesses);

@@ -27,7 +27,7 @@ struct Tuning {
 
 struct LaunchSize {
   std::int64_t access_bytes;
-  std::int64_t run_bytes;  // that turn and lie side by side: a half of a half_split head, a whole interleaved one
+  std::int64_t half_split_bytes;  // of a head, that turn; 0: pairs lie otherwise
   std::int64_t tokens;
   std::int64_t accesses;  // reads of all threads
 };

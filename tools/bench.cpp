@@ -259,6 +259,7 @@ void add_bench(CLI::App& app) {
       "--sweep", arguments->sweep, "Time every choice of accesses a thread, threads a block and source of angles.");
   CLI::Option* host_cost =
       command->add_flag("--host-cost", arguments->host_cost, "Time what a call of one token costs the host.");
+  sweep->excludes(host_cost);
   const auto add_output = [&](const char* name, std::string& path, const char* meaning) {
     return command->add_option(name, path, meaning)->excludes(sweep)->excludes(host_cost);
   };

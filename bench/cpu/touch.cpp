@@ -11,7 +11,7 @@ namespace hiprope::bench::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int kAhead = 512;  // elements, fetched meanwhile as the rotation does
+constexpr int kAhead = 512;  // lanes; 256 and 1024 are no faster
 
 template <class D>
 void touch_f32_by(D d, float*& x, const float* end, float scale) {

@@ -10,11 +10,10 @@ namespace hiprope::internal {
 constexpr int kMaxAxes = 4;
 constexpr std::int32_t kMaxVectorRotaryDim = 1024;
 
-// Cos and sin of one token, filled by Kernels::prepare and read once for each head.
+// Cos and sin of one token, filled by Kernels::prepare.
 struct Row {
   std::int64_t position[kMaxAxes];
-  // Element i of either is pair i's, except interleaved in and out: then it is element i's, sin negated where i is
-  // even.
+  // In an order of the kernels' own.
   alignas(64) float cos[kMaxVectorRotaryDim];
   alignas(64) float sin[kMaxVectorRotaryDim];
 };

@@ -114,12 +114,11 @@ void store_apart(D d, hn::Vec<D> x, hn::Vec<D> y, Bfloat* to_x, Bfloat* to_y) {
   hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(both)), d16, &to_y->bits);
 }
 
-// Elements that turn while a head is fetched, at 512 and 4096 tokens of bf16 on x86-64: 240 of neox-20b were too few
-// (0.82 of touch at 512, 504 gave 1.36), 2048 of llama3-8b too many (0.85 at 4096, 1280 gave 0.95).
+// Elements that turn while a head is fetched: 2048 of llama3-8b were too many for bf16 at 4096 tokens on x86-64 (0.85
+// of touch, 1280 gave 0.95).
 constexpr std::int64_t kAhead = 1280;
-constexpr std::int64_t kFarthest = std::int64_t{1} << 20;  // elements, for few heads lie further apart
 // Elements of heads that are turned together, vector after vector, for each lane of a vector: the first vector brings
-// their memory to the nearest cache. Half as many cost bf16 0.04 of touch, all heads f16 0.2 (bench/cpu/README.md).
+// their memory to the nearest cache. bench/cpu/README.md has what fewer and more cost.
 constexpr std::int64_t kGroup = 128;
 constexpr std::int64_t kCacheLine = 64;  // bytes
 
@@ -129,9 +128,9 @@ struct Walk {
   std::int64_t ahead;  // from an element to the one of a later head that is fetched meanwhile
 };
 
-// The three ways pairs lie. An operation turns one vector of one head: the lanes of some indices, for each of which kIn
-// elements are read and kOut written. kMinLanes is the fewest it can turn; kZipped says that it takes two vectors at
-// once.
+// The three ways pairs lie. An operation turns one vector of one head: the lanes of some indices, whose elements lie
+// kIn apart where they are read and kOut where they are written. kMinLanes is the fewest it can turn; kZipped says that
+// it takes two vectors at once.
 
 template <typename Element>
 struct Apart {  // x and y far from each other, index counts pairs
@@ -363,10 +362,10 @@ void rotate_heads(const HostCall& call, const Row& row, const Heads& heads) {
   const auto* in = static_cast<const Element*>(heads.in);
   auto* out = static_cast<Element*>(heads.out);
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::CappedTag<float, kMaxLanes>()));
+  const std::int64_t count = std::max<std::int64_t>(heads.count, 1);
   const std::int64_t stride = std::max<std::int64_t>(heads.in_stride, 1);
-  const std::int64_t group = std::max<std::int64_t>(kGroup * lanes / stride, 1);
-  const std::int64_t ahead =
-      std::max<std::int64_t>(std::min(kAhead / call.rotary_dim, kFarthest / stride), 1) * heads.in_stride;
+  const std::int64_t group = std::clamp<std::int64_t>(kGroup * lanes / stride, 1, count);
+  const std::int64_t ahead = std::clamp<std::int64_t>(kAhead / call.rotary_dim, 1, count) * heads.in_stride;
   for (std::int64_t head = 0; head < heads.count; head += group) {
     const Walk walk = {std::min(heads.count - head, group), heads.in_stride, heads.out_stride, ahead};
     if (half_out == 1) {

@@ -245,7 +245,7 @@ TEST_P(EveryTarget, RoundsEveryBoundary) {
       }
     }
     for (const float last : {65519.0F, 65520.0F, 0x1.FEFFFEp127F, 0x1.FFp127F, 0x1.FFFFFEp127F}) values.push_back(last);
-    for (const std::int32_t block : {2, 256})
+    for (const std::int32_t block : {2, 16, 256})
       ASSERT_NO_FATAL_FAILURE(expect_rounds_like_scalar(data_type, block, values));
   }
 }

@@ -200,16 +200,18 @@ TEST(LaunchPlan, GroupsThatNoTensorFillsByMoreThanHalfAreSmaller) {
   EXPECT_EQ(heads_per_thread(1, 2, Pairing::interleaved), 2);
 }
 
-// Both launches have 524288 accesses, which take four a thread where no line of src/tuning_table.inc knows the run.
-TEST(LaunchPlan, ShortRunsOfAHeadGoOneHeadAThread) {
-  const auto heads_per_thread = [](std::int32_t rotary_dim, std::int64_t tokens) {
+// These launches have 524288 accesses, which take four a thread where no line of src/tuning_table.inc says otherwise.
+TEST(LaunchPlan, HalfSplitHeadsOfWhichLittleTurnsGoOneAThread) {
+  const auto heads_per_thread = [](std::int32_t rotary_dim, std::int64_t tokens, Pairing pairing) {
     Draft draft = draft_of(DataType::bf16, 96, rotary_dim);
+    draft.config.pairing = pairing;
     draft.tokens = tokens;
     draft.q_heads = draft.k_heads = 64;
     return Planned(build(draft), "sm_90").variant().heads_per_thread;
   };
-  EXPECT_EQ(heads_per_thread(32, 1024), 1);  // runs of 32 bytes
-  EXPECT_EQ(heads_per_thread(64, 512), 2);   // of 64
+  EXPECT_EQ(heads_per_thread(32, 1024, Pairing::half_split), 1);
+  EXPECT_EQ(heads_per_thread(64, 512, Pairing::half_split), 2);
+  EXPECT_EQ(heads_per_thread(32, 1024, Pairing::interleaved), 4);  // of one access each
 }
 
 // A compute unit takes a block, so the blocks of a token are how many units it uses; bench/README.md has these figures.

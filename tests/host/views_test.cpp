@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "hiprope/hiprope.hpp"
@@ -94,6 +95,24 @@ TEST(Ropes, MoveAndReport) {
   first = std::move(second);
   EXPECT_TRUE(first);
   EXPECT_STREQ(to_string(Path::cpu_fallback), "cpu_fallback");
+}
+
+// Nothing is said about the stride of a single head, not even that its multiples fit an int64.
+TEST(Ropes, TheStrideOfOneHeadIsNotLookedAt) {
+  RopeConfig config;
+  config.head_dim = 8;
+  config.max_positions = 4;
+  const Rope rope(config, Device::cpu());
+  std::vector<float> expected(3 * 8, 1);
+  ASSERT_TRUE(apply_rope_cpu(rope, TensorView::thd(expected.data(), DataType::f32, 3, 1, 8), Positions::from(0)));
+  for (const std::int64_t stride : {std::int64_t{0}, std::int64_t{1}, std::numeric_limits<std::int64_t>::max()}) {
+    std::vector<float> memory(3 * 8, 1);
+    auto x = TensorView::thd(memory.data(), DataType::f32, 3, 1, 8);
+    x.head_stride = stride;
+    const Result result = apply_rope_cpu(rope, x, Positions::from(0));
+    ASSERT_TRUE(result) << stride << ": " << result.message();
+    EXPECT_EQ(memory, expected) << stride;
+  }
 }
 
 // A refused token is counted in the handle until it is cleared, and the smallest index is kept.

@@ -142,6 +142,7 @@ class Refusals(unittest.TestCase):
         self.refused("verify", "--all", "--tokens", "0", says=["--tokens"])
         self.refused("verify", "--all", "--tokens", str(2**39), "--device", "cpu", says=["--tokens", "at most"])
         self.refused("bench", "--sweep", "--csv", "sweep.csv", says=["--csv", "--sweep"])
+        self.refused("bench", "--sweep", "--host-cost", says=["--sweep", "--host-cost"])
         self.refused("bench", "--host-cost", "--json", says=["--json", "--host-cost"])
         self.refused("verify", "--all", "--device", "tpu", says=["tpu", "gpu:N"])
         self.refused("verify", "--config", "/nonexistent/config.json", says=["/nonexistent/config.json"])
