@@ -15,7 +15,7 @@
 namespace hiprope::internal {
 namespace {
 
-// Two threads overtake one at about 50 KiB of tensor while the team still spins, at about 900 KiB when it has gone to
+// Two threads overtake one at about 60 KiB of tensor while the team still spins, at about 1300 KiB when it has gone to
 // sleep: `rotate_cpu_bench --benchmark_filter=one_thread`, x86-64, 2 cores, AVX-512, 2026-11-22. This lies between, and
 // above a token of any shape in bench/shapes.inc.
 constexpr std::int64_t kBytesPerThread = 128 * 1024;
