@@ -14,14 +14,22 @@ struct Token {
   HIPROPE_DEVICE std::int64_t index() const { return chunk_first + in_chunk; }
 };
 
-// A token's positions on its axes; axes a config lacks repeat axis 0. No read waits for another.
+HIPROPE_DEVICE std::int64_t position_from_start(const KernelParams& p, Token token) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
+}
+
+// By how many ids those of an axis lie behind axis 0's. Axes that a call lacks repeat axis 0.
+HIPROPE_DEVICE std::int64_t axis_offset(const KernelParams& p, int axis) {
+  return axis < p.axes ? axis * p.axis_stride : 0;
+}
+
+// A token's positions on its axes. No read waits for another.
 template <typename Id, int axes>
 HIPROPE_DEVICE void read_ids(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
   Id id[axes];
   HIPROPE_UNROLL
   for (int axis = 0; axis < axes; ++axis) {
-    const std::int64_t row = axis < p.axes ? axis * p.axis_stride : 0;
-    id[axis] = load_id(static_cast<const Id*>(p.ids) + row + token.index());
+    id[axis] = load_uncached(static_cast<const Id*>(p.ids) + axis_offset(p, axis) + token.index());
   }
   HIPROPE_UNROLL
   for (int axis = 0; axis < axes; ++axis) position[axis] = id[axis];
@@ -31,10 +39,7 @@ template <int axes>
 HIPROPE_DEVICE void read_positions(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
   if (p.ids == nullptr) {
     HIPROPE_UNROLL
-    for (int axis = 0; axis < axes; ++axis) {
-      position[axis] =
-          static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
-    }
+    for (int axis = 0; axis < axes; ++axis) position[axis] = position_from_start(p, token);
   } else if (p.ids_bytes == 8) {
     read_ids<std::int64_t>(p, token, position);
   } else {
@@ -59,9 +64,7 @@ struct Rows {
 };
 
 template <int axes>
-HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
-  std::int64_t position[axes];
-  read_positions(p, token, position);
+HIPROPE_DEVICE Rows<axes> rows_of(const KernelParams& p, const std::int64_t (&position)[axes]) {
   Rows<axes> rows;
   rows.in_table = true;
   HIPROPE_UNROLL
@@ -70,6 +73,50 @@ HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
     rows.row[axis] = static_cast<std::uint32_t>(position[axis]);
   }
   return rows;
+}
+
+template <int axes>
+HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
+  std::int64_t position[axes];
+  read_positions(p, token, position);
+  return rows_of(p, position);
+}
+
+// A token's ids as memory has them, once the launch before has ended: 4 bytes without their sign, zeros where the call
+// has none.
+template <int axes>
+struct Ids {
+  std::uint64_t bits[axes];
+};
+
+template <int axes>
+HIPROPE_DEVICE Ids<axes> ask_for_ids(const KernelParams& p, Token token) {
+  Ids<axes> ids{};
+  if (p.ids == nullptr) return ids;
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) {
+    const std::int64_t at = axis_offset(p, axis) + token.index();
+    ids.bits[axis] = p.ids_bytes == 8 ? load_cached(static_cast<const std::uint64_t*>(p.ids) + at)
+                                      : load_cached(static_cast<const std::uint32_t*>(p.ids) + at);
+  }
+  return ids;
+}
+
+// What find_rows gives. The ids are looked at here and not where they were asked for.
+template <int axes>
+HIPROPE_DEVICE Rows<axes> rows_of(const KernelParams& p, Token token, const Ids<axes>& ids) {
+  std::int64_t position[axes];
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) {
+    if (p.ids == nullptr) {
+      position[axis] = position_from_start(p, token);
+    } else if (p.ids_bytes == 4) {
+      position[axis] = static_cast<std::int32_t>(ids.bits[axis]);
+    } else {
+      position[axis] = static_cast<std::int64_t>(ids.bits[axis]);
+    }
+  }
+  return rows_of(p, position);
 }
 
 // Where entries of a row lie, in numbers from its start: that of a pair, and by how much each next one is further. A
@@ -119,13 +166,13 @@ HIPROPE_DEVICE void multiply_angles(const KernelParams& p, const Rows<1>& rows, 
   const std::uint32_t row = rows.row[0];
   const auto row_numbers = 2 * static_cast<std::uint32_t>(p.pairs);
   const Entries entries = find_factor_entries(p, pair);
-  const double* const coarse_row = p.coarse + std::uint64_t{row >> kFineBits} * row_numbers + entries.first;
-  const double* const fine_row = p.fine + (row & (kFineRows - 1)) * row_numbers + entries.first;
+  const double* const coarses = p.coarse + std::uint64_t{coarse_row(row)} * row_numbers + entries.first;
+  const double* const fines = p.fine + fine_row(row) * row_numbers + entries.first;
   HIPROPE_UNROLL
   for (std::uint32_t i = 0; i < count; ++i) {
     double coarse[2], fine[2];  // cos, sin
-    load_constants<16>(coarse_row + i * entries.apart, coarse);
-    load_constants<16>(fine_row + i * entries.apart, fine);
+    load_constants<16>(coarses + i * entries.apart, coarse);
+    load_constants<16>(fines + i * entries.apart, fine);
     cos_sin[2 * i] = static_cast<float>(multiply_add(coarse[0], fine[0], -(coarse[1] * fine[1])));
     cos_sin[2 * i + 1] = static_cast<float>(multiply_add(coarse[1], fine[0], coarse[0] * fine[1]));
   }

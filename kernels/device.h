@@ -96,7 +96,7 @@ HIPROPE_DEVICE void store(void* address, const std::uint32_t* words) {
   *(HIPROPE_GLOBAL Value*)address = value;
 }
 
-// A read of memory that no kernel writes while this one runs: table, positions, axis map.
+// A read of memory that no kernel writes while this one runs: table, factors, axis map.
 template <typename T>
 HIPROPE_DEVICE T load_constant(const T* address) {
 #if defined(__CUDACC__)
@@ -106,15 +106,21 @@ HIPROPE_DEVICE T load_constant(const T* address) {
 #endif
 }
 
-// A position id. On NVIDIA it may be read while the launch before still writes it (see wait_for_launch_before), so it
-// must come from memory each time.
+// A position id. Before wait_for_launch_before returns the launch before may still be writing it, so on NVIDIA it is
+// read from behind the first-level cache and not kept there, where a later read would find what is old by then.
 template <typename T>
-HIPROPE_DEVICE T load_id(const T* address) {
+HIPROPE_DEVICE T load_uncached(const T* address) {
 #if defined(__CUDACC__)
   return *static_cast<const volatile T*>(address);
 #else
   return *(const HIPROPE_GLOBAL T*)address;
 #endif
+}
+
+// A position id that nobody writes any more.
+template <typename T>
+HIPROPE_DEVICE T load_cached(const T* address) {
+  return *(const HIPROPE_GLOBAL T*)address;
 }
 
 template <int bytes, typename Number>
@@ -182,6 +188,14 @@ HIPROPE_DEVICE void atomic_min(std::uint64_t* address, std::uint64_t value) {
   }
 #endif
 }
+
+// Whether lanes that rotate heads do so for all of them before any lane of a wave stores, where others copy. Registers
+// of bf16 half_split kernels by this and by storing each head at once: gfx942 61 and 68, sm_90 112 and 88.
+#if defined(__HIP__)
+inline constexpr bool kRotatesAllFirst = true;
+#else
+inline constexpr bool kRotatesAllFirst = false;
+#endif
 
 // From compute capability 9.0 on a kernel may begin while the launch before it in the stream drains. Until
 // wait_for_launch_before returns, memory that the launch before writes must not be relied on.

@@ -52,17 +52,34 @@ constexpr std::int32_t factor_location(std::int32_t pair, std::int32_t pairs, st
   return entry_location(pair, pairs, tile_shift == 0 ? 0 : tile_shift + 1);
 }
 
-// Positions that share a row of coarse factors.
+// A position is the sum of a fine part, the kFineBits bits of it from bit kFineShift on, and a coarse part, the others.
+// Positions that follow each other differ in both: were the coarse part without low bits, all tokens that are on a card
+// at once would read one row of it, from few places in the second-level cache (docs/design.md).
+constexpr std::int32_t kFineShift = 3;
 constexpr std::int32_t kFineBits = 8;
 constexpr std::uint32_t kFineRows = 1U << kFineBits;
+constexpr std::uint32_t kCoarseLow = (1U << kFineShift) - 1;  // bits of the coarse part below the fine one
+
+constexpr std::uint32_t fine_row(std::uint32_t position) {
+  return position >> kFineShift & (kFineRows - 1);
+}
+
+constexpr std::uint32_t fine_position(std::uint32_t row) {
+  return row << kFineShift;
+}
+
+constexpr std::uint32_t coarse_row(std::uint32_t position) {
+  return position >> (kFineShift + kFineBits) << kFineShift | (position & kCoarseLow);
+}
+
+constexpr std::uint32_t coarse_position(std::uint32_t row) {
+  return row >> kFineShift << (kFineShift + kFineBits) | (row & kCoarseLow);
+}
 
 // Where a kernel has cos and sin from: the table's rows of a token's one position (1a) or of up to four (4a), or
 // products of factors of one (1f). Factors stay in caches where every position has a row of the table to itself; that
 // pays in large launches.
 enum class AngleInput { of_1a, of_4a, of_1f };
-
-// Rows of a tile, see below: a multiple of every wave's width.
-constexpr std::uint32_t kTileRows = 64;
 
 // Vectors of V elements that a unit has: pairs of two blocks lie in two, interleaved ones in one, which 1 element is
 // not.
@@ -70,21 +87,20 @@ constexpr int vectors_of_unit(bool interleaved, std::int64_t elements) {
   return interleaved && elements > 1 ? 1 : 2;
 }
 
-// A head is cut into units, one thread's work each: rotate_units of one or two vectors, and copy_units of copy_bytes
-// (only out of place). Heads of a tensor are taken heads_per_thread at a time, Q's groups first, then K's; row = token
-// * head_groups + group, item = row * rotate_units + unit. With copy_units items go by tiles of 64 rows, the 64 *
-// rotate_units of a tile, then its 64 * copy_units, so that a wave does one kind of work, and both kinds of a row are
-// done at about the same time.
+// A head is cut into units, one thread's work each, of one or two vectors: rotate_units, and copy_units of pass-through
+// elements (only out of place). Heads of a tensor are taken heads_per_thread at a time, Q's groups first, then K's; row
+// = token * head_groups + group, item = row * (rotate_units + copy_units) + unit, so that a wave reads and writes whole
+// heads.
 struct KernelParams {
   TensorParams q;
   TensorParams k;
   const float* table;  // [max_positions][pairs][2]: cos, sin of pairs in the order of table_location
-  // The table's factors, [rows][pairs][2] in the order of factor_location: a position's angles are the products of rows
-  // position >> kFineBits and position % 2^kFineBits. Null where no kernel of the Rope takes them.
+  // The table's factors, [rows][pairs][2] in the order of factor_location: a position's angles are the products of its
+  // coarse_row and its fine_row. Null where no kernel of the Rope takes them.
   const double* coarse;
   const double* fine;
   const void* ids;           // [axes][tokens] int32 or int64; null: token t has position start + t
-  const std::uint8_t* axis;  // [pairs], which axis's position turns a pair; null: all axis 0
+  const std::uint8_t* axis;  // [pairs], which axis's position turns a pair, for 4a; null where a Rope has one axis
   std::uint64_t* refused;    // [2]: tokens with a position outside the table; the smallest such token index
   std::int64_t start;
   std::int64_t max_positions;
@@ -99,18 +115,16 @@ struct KernelParams {
   std::int32_t head_groups;  // of q and k together
   std::int32_t rotate_units;
   std::int32_t copy_units;
-  std::int32_t copy_bytes;  // 16, or the variant's access width
-  std::int32_t pairs;       // R/2
-  std::int32_t tile_shift;  // see entry_location
-  std::int32_t half_block;  // half_split: pairs in one block; B/2
+  std::int32_t copied_vectors;  // of a head, that copy_units are made of
+  std::int32_t pairs;           // R/2
+  std::int32_t tile_shift;      // see entry_location
+  std::int32_t half_block;      // half_split: pairs in one block; B/2
   std::int32_t rotary_offset;
   std::int32_t rotary_dim;  // R
   std::int32_t block_threads;
   std::int32_t in_place;  // 1: every `out` equals its `in`, strides too
   float sin_sign;         // +1 forward, -1 inverse
-  Divisor by_rotate_units;
-  Divisor by_copy_units;
-  Divisor by_tile_items;  // divides an item by the items of one tile
+  Divisor by_units;       // rotate_units + copy_units
   Divisor by_head_groups;
   Divisor by_half_block_units;  // divides a unit index by the units of one half_split block
 };

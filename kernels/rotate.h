@@ -24,7 +24,7 @@ struct Variant {
   static constexpr int pairs = vectors * elements / 2;  // of a unit
 };
 
-// Where a unit's vectors of V elements lie within a head, and its first pair.
+// Where a unit's vectors of V elements lie within a head, and its first pair if it has pairs.
 template <typename V>
 struct UnitPlace {
   std::uint32_t in[V::vectors], out[V::vectors];  // bytes from the head's start
@@ -54,6 +54,21 @@ HIPROPE_DEVICE UnitPlace<V> place_unit(const KernelParams& p, std::int32_t unit)
   if constexpr (V::vectors == 2) {
     at.in[1] = bytes(first + apart);
     at.out[1] = deals ? at.out[0] + bytes(p.pairs) : at.in[1];
+  }
+  return at;
+}
+
+// Vectors of a unit of pass-through elements, which lie before rotary_offset and behind the rotary part. Where they are
+// an odd number the last unit has one of them twice.
+template <typename V>
+HIPROPE_DEVICE UnitPlace<V> place_copied_unit(const KernelParams& p, std::int32_t unit) {
+  UnitPlace<V> at{};
+  HIPROPE_UNROLL
+  for (int v = 0; v < V::vectors; ++v) {
+    const std::int32_t vector = unit + v * p.copy_units;
+    std::int32_t element = (vector < p.copied_vectors ? vector : unit) * V::elements;
+    if (element >= p.rotary_offset) element += p.rotary_dim;
+    at.in[v] = at.out[v] = static_cast<std::uint32_t>(element) * static_cast<std::uint32_t>(V::Element::bytes);
   }
   return at;
 }
@@ -152,6 +167,17 @@ HIPROPE_DEVICE void store_unit(char* head, const std::uint32_t (&at)[V::vectors]
   for (int v = 0; v < V::vectors; ++v) store<V::bytes>(head + at[v], vector[v]);
 }
 
+// Heads as they were read.
+template <typename V>
+HIPROPE_DEVICE void store_heads(HeadRow out, const std::uint32_t (&at)[V::vectors], std::int32_t last,
+                                const std::uint32_t (*vectors)[V::vectors][V::words]) {
+  HIPROPE_UNROLL
+  for (int i = 0; i < V::heads_per_thread; ++i) {
+    if (i != 0 && i > last) break;
+    store_unit<V>(out.data + i * out.step, at, vectors[i]);
+  }
+}
+
 // Counts a token whose position is outside the table; its elements stay as they are, or are copied.
 template <typename V, int tensors>
 HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, bool counts, const HeadGroup<V, tensors>& group,
@@ -162,38 +188,47 @@ HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, bool counts
     atomic_min(p.refused + 1, static_cast<std::uint64_t>(token.index()));
   }
   const HeadRow out = find_heads<V, tensors>(p.q.out, p.k.out, token, group);
-  if (out.data == in.data) return;
-  HIPROPE_UNROLL
-  for (int i = 0; i < V::heads_per_thread; ++i) {
-    if (i != 0 && i > group.last) break;
-    store_unit<V>(out.data + i * out.step, at.in, vectors[i]);
-  }
+  if (out.data != in.data) store_heads<V>(out, at.in, group.last, vectors);
 }
 
-// One unit of a head group that turns. Heads beyond the last repeat the last and are not stored.
-template <typename V, int tensors>
-HIPROPE_DEVICE void rotate_heads(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
+// One unit of a head group. Heads beyond the last repeat the last and are not stored. With `copies` some units are of
+// pass-through elements; they ask for memory where others do, so that a wave of both kinds waits once.
+template <typename V, int tensors, bool copies>
+HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
   constexpr int heads = V::heads_per_thread;
   const HeadGroup<V, tensors> group(p, group_index);
-  const UnitPlace<V> at = place_unit<V>(p, unit);
+  const bool turns = !copies || unit < p.rotate_units;
+  // Of Q and K one may be in place: of that one, what passes through is not read either.
+  if (!turns && (group.of_k ? p.k.in.data == p.k.out.data : p.q.in.data == p.q.out.data)) return;
+  const UnitPlace<V> at = turns ? place_unit<V>(p, unit) : place_copied_unit<V>(p, unit - p.rotate_units);
   float cos_sin[2 * V::pairs];
   // Positions rarely change between launches: with those seen now the angles are read during the wait.
   Rows<V::axes> guess{};
   bool guessed = false;
   if constexpr (kOverlapsLaunches) {
     guess = find_rows<V::axes>(p, token);
-    guessed = guess.in_table;
+    guessed = turns && guess.in_table;
     if (guessed) load_unit_angles<V>(p, guess, at.pair, cos_sin);
   }
-  wait_for_launch_before();
+  // Launches of few accesses are short: what the tensor's address takes shall be done before the wait and not, as the
+  // compiler would have it, after. No tensor lies where refused tokens are counted; the compiler does not know (H200: 2
+  // to 9 % at 64 tokens; other kernels lose registers by it, or have the address early anyway).
+  constexpr int accesses = heads * V::vectors;
+  constexpr bool address_first = V::bytes == 16 && V::vectors == 2 && accesses == 2;
+  if constexpr (!address_first) wait_for_launch_before();
 
   // The angles wait for the position, so the position is asked for before the tensor; behind it where it only confirms
   // a guess that was read long ago (H200: two accesses a thread, 1 to 64 tokens, 5 % faster so; bf16 with eight, 16384
-  // tokens, 1 % slower; f32 with eight 4 % faster).
-  constexpr bool position_first = !kOverlapsLaunches || (heads * V::vectors > 2 && V::Element::bytes == 2);
+  // tokens, 1 % slower; f32 with eight 4 % faster). It is looked at once the tensor has been asked for (0.971 instead
+  // of 0.964 at 4096 tokens, 1.074 instead of 1.052 at 512), except where ids of several axes would fill registers.
+  constexpr bool position_first = !kOverlapsLaunches || (accesses > 2 && V::Element::bytes == 2);
+  constexpr bool looks_late = V::axes == 1 || accesses <= 2;
+  Ids<V::axes> ids{};
   Rows<V::axes> rows{};
-  if constexpr (position_first) rows = find_rows<V::axes>(p, token);
+  if constexpr (position_first && looks_late) ids = ask_for_ids<V::axes>(p, token);
+  if constexpr (position_first && !looks_late) rows = find_rows<V::axes>(p, token);
   const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
+  if (address_first && in.data != static_cast<void*>(p.refused)) wait_for_launch_before();
   std::uint32_t vectors[heads][V::vectors][V::words];
   const char* head = in.data;
   HIPROPE_UNROLL
@@ -201,84 +236,48 @@ HIPROPE_DEVICE void rotate_heads(const KernelParams& p, Token token, std::int32_
     load_unit<V>(head, at.in, vectors[i]);
     if (i < group.last) head += in.step;
   }
-  if constexpr (!position_first) rows = find_rows<V::axes>(p, token);
-  if (!rows.in_table) {
+  if constexpr (!position_first && looks_late) ids = ask_for_ids<V::axes>(p, token);
+  if constexpr (!position_first && !looks_late) rows = find_rows<V::axes>(p, token);
+  if constexpr (looks_late) rows = rows_of(p, token, ids);
+  if (turns && !rows.in_table) {
     refuse_token<V, tensors>(p, token, group_index == 0 && unit == 0, group, in, at, vectors);
     return;
   }
-  if (!guessed || !same_rows(rows, guess)) load_unit_angles<V>(p, rows, at.pair, cos_sin);
-  const HeadRow out = p.in_place != 0 ? in : find_heads<V, tensors>(p.q.out, p.k.out, token, group);
-  HIPROPE_UNROLL
-  for (int i = 0; i < heads; ++i) {
-    if (i != 0 && i > group.last) break;
-    rotate_unit<V>(cos_sin, p.sin_sign, vectors[i]);
-    store_unit<V>(out.data + i * out.step, at.out, vectors[i]);
+  if (turns && (!guessed || !same_rows(rows, guess))) load_unit_angles<V>(p, rows, at.pair, cos_sin);
+  const HeadRow out = !copies && p.in_place != 0 ? in : find_heads<V, tensors>(p.q.out, p.k.out, token, group);
+  if constexpr (copies && kRotatesAllFirst) {
+    if (turns) {
+      HIPROPE_UNROLL
+      for (int i = 0; i < heads; ++i) rotate_unit<V>(cos_sin, p.sin_sign, vectors[i]);
+    }
+    store_heads<V>(out, at.out, group.last, vectors);
+  } else if (turns) {
+    HIPROPE_UNROLL
+    for (int i = 0; i < heads; ++i) {
+      if (i != 0 && i > group.last) break;
+      rotate_unit<V>(cos_sin, p.sin_sign, vectors[i]);
+      store_unit<V>(out.data + i * out.step, at.out, vectors[i]);
+    }
+  } else {
+    store_heads<V>(out, at.out, group.last, vectors);
   }
-}
-
-// One unit of a head group's pass-through elements, which lie before rotary_offset and behind the rotary part.
-template <typename V, int tensors, int bytes>
-HIPROPE_DEVICE void copy_heads(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
-  constexpr int heads = V::heads_per_thread;
-  const HeadGroup<V, tensors> group(p, group_index);
-  std::int32_t element = unit * (bytes / V::Element::bytes);
-  if (element >= p.rotary_offset) element += p.rotary_dim;
-  const std::uint32_t place = static_cast<std::uint32_t>(element) * static_cast<std::uint32_t>(V::Element::bytes);
-  const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
-  const HeadRow out = find_heads<V, tensors>(p.q.out, p.k.out, token, group);
-  wait_for_launch_before();
-  if (out.data == in.data) return;  // of Q and K, one may be in place
-  std::uint32_t words[heads][bytes < 4 ? 1 : bytes / 4];
-  const char* head = in.data + place;
-  HIPROPE_UNROLL
-  for (int i = 0; i < heads; ++i) {
-    load<bytes>(head, words[i]);
-    if (i < group.last) head += in.step;
-  }
-  HIPROPE_UNROLL
-  for (int i = 0; i < heads; ++i) {
-    if (i != 0 && i > group.last) break;
-    store<bytes>(out.data + i * out.step + place, words[i]);
-  }
-}
-
-// An item's place in the order that KernelParams describes.
-struct Work {
-  std::uint32_t row, unit;
-  bool copies;
-};
-
-HIPROPE_DEVICE Work find_work(const KernelParams& p, std::uint32_t item) {
-  const auto rotate_units = static_cast<std::uint32_t>(p.rotate_units);
-  const auto copy_units = static_cast<std::uint32_t>(p.copy_units);
-  if (copy_units == 0) {
-    const std::uint32_t row = divide(item, p.by_rotate_units);
-    return {row, item - row * rotate_units, false};
-  }
-  const std::uint32_t tile = divide(item, p.by_tile_items);
-  const std::uint32_t in_tile = item - tile * kTileRows * (rotate_units + copy_units);
-  const bool copies = in_tile >= kTileRows * rotate_units;
-  const std::uint32_t in_kind = copies ? in_tile - kTileRows * rotate_units : in_tile;
-  const std::uint32_t row_in_tile = divide(in_kind, copies ? p.by_copy_units : p.by_rotate_units);
-  return {tile * kTileRows + row_in_tile, in_kind - row_in_tile * (copies ? copy_units : rotate_units), copies};
 }
 
 // Thread `thread` of block `block` of chunk `chunk`; nearly every launch has one chunk.
 template <typename V, int tensors>
 HIPROPE_DEVICE void run_thread(const KernelParams& p, std::uint32_t block, std::uint32_t chunk, std::uint32_t thread) {
   let_next_launch_begin();
-  const Work work = find_work(p, block * static_cast<std::uint32_t>(p.block_threads) + thread);
-  const std::uint32_t token_in_chunk = divide(work.row, p.by_head_groups);
+  const std::uint32_t item = block * static_cast<std::uint32_t>(p.block_threads) + thread;
+  const std::uint32_t row = divide(item, p.by_units);
+  const std::uint32_t token_in_chunk = divide(row, p.by_head_groups);
   const Token token{chunk * p.chunk_tokens, token_in_chunk};
   if (token_in_chunk >= p.chunk_tokens || token.index() >= p.tokens) return;
-  const auto group = static_cast<std::int32_t>(work.row - token_in_chunk * static_cast<std::uint32_t>(p.head_groups));
-  const auto unit = static_cast<std::int32_t>(work.unit);
-  if (!work.copies) {
-    rotate_heads<V, tensors>(p, token, group, unit);
-  } else if (V::bytes == 16 || p.copy_bytes == 16) {
-    copy_heads<V, tensors, 16>(p, token, group, unit);
+  const auto group = static_cast<std::int32_t>(row - token_in_chunk * static_cast<std::uint32_t>(p.head_groups));
+  const auto unit = static_cast<std::int32_t>(item - row * static_cast<std::uint32_t>(p.rotate_units + p.copy_units));
+  if (p.copy_units == 0) {
+    run_unit<V, tensors, false>(p, token, group, unit);
   } else {
-    copy_heads<V, tensors, V::bytes>(p, token, group, unit);
+    run_unit<V, tensors, true>(p, token, group, unit);
   }
 }
 

@@ -61,28 +61,24 @@ TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) 
 
 }  // namespace
 
-VariantIndex index_variants(Layout layout, int axes, bool have_factors) {
+VariantIndex index_variants(Layout layout, bool have_factors) {
   VariantIndex variants;
   std::memset(&variants.index, -1, sizeof(variants.index));
   variants.take_factors = false;
-  auto& [of_table, of_factors] = variants.index;
   // Rows with more heads, and those of factors, come later and overwrite what others stood in for.
-  const auto add = [](auto& index, int i) {
+  const auto add = [&variants](AngleInput angles, int i) {
     const VariantRow& row = kVariants[i];
-    auto& of_heads = index[row.data_type][log2_of(row.access_bytes)];
+    auto& of_heads = variants.index[static_cast<int>(angles)][row.data_type][log2_of(row.access_bytes)];
     for (int heads = 0; heads < 4; ++heads) {
       if (of_heads[heads] < 0 || heads >= log2_of(row.heads_per_thread)) of_heads[heads] = static_cast<std::int16_t>(i);
     }
   };
   for (int i = 0; i < kVariantCount; ++i) {
-    if (kVariants[i].layout != layout) continue;
-    if (kVariants[i].angles == (axes == 1 ? AngleInput::of_1a : AngleInput::of_4a)) {
-      add(of_table, i);
-      add(of_factors, i);
-    } else if (kVariants[i].angles == AngleInput::of_1f && axes == 1 && have_factors) {
-      add(of_factors, i);
-      variants.take_factors = true;
-    }
+    const AngleInput angles = kVariants[i].angles;
+    if (kVariants[i].layout != layout || (angles == AngleInput::of_1f && !have_factors)) continue;
+    add(angles, i);
+    if (angles == AngleInput::of_1a) add(AngleInput::of_1f, i);
+    if (angles == AngleInput::of_1f) variants.take_factors = true;
   }
   return variants;
 }
@@ -92,27 +88,24 @@ hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan) {
   const std::int64_t vector = variant.access_bytes / element_bytes(variant.data_type);
   const std::int64_t vectors = vectors_of_unit(variant.layout == Layout::interleaved, vector);
   const std::int64_t rotate_units = 2 * shape.pairs / (vectors * vector);
-  const std::int64_t copy_units = shape.copied / shape.copy_bytes;
-  const std::int64_t tile_items = kTileRows * (rotate_units + copy_units);
+  const std::int64_t copied_vectors = shape.copied / variant.access_bytes;
+  const std::int64_t copy_units = divide_up(copied_vectors, vectors);
+  const std::int64_t units = rotate_units + copy_units;
   const std::int64_t q_groups = divide_up(shape.q_heads, variant.heads_per_thread);
   const std::int64_t head_groups = q_groups + divide_up(shape.k_heads, variant.heads_per_thread);
-  const std::int64_t items_per_token = head_groups * (rotate_units + copy_units);
-  const std::int64_t chunk_tokens = std::min(shape.tokens, (shape.most_items - tile_items) / items_per_token);
+  const std::int64_t items_per_token = head_groups * units;
+  const std::int64_t chunk_tokens = std::min(shape.tokens, shape.most_items / items_per_token);
   if (chunk_tokens < 1) {
     return fail(hiprope_error_too_large, shape.q_heads + shape.k_heads, " heads give ", items_per_token,
-                " work items a token, more than ", shape.most_items - tile_items);
+                " work items a token, more than ", shape.most_items);
   }
   const std::int64_t chunks = divide_up(shape.tokens, chunk_tokens);
   if (chunks > kMaxChunks) {
     return fail(hiprope_error_too_large, shape.tokens, " tokens of ", items_per_token,
                 " work items each exceed one launch");
   }
-  const std::int64_t rows = chunk_tokens * head_groups;
-  const std::int64_t tiles = divide_up(rows, kTileRows);
-  const std::int64_t items = copy_units == 0 ? rows * rotate_units : tiles * tile_items;
-
   plan.variant = shape.variant;
-  plan.blocks = static_cast<std::uint32_t>(divide_up(items, shape.block_threads));
+  plan.blocks = static_cast<std::uint32_t>(divide_up(chunk_tokens * items_per_token, shape.block_threads));
   plan.chunks = static_cast<std::uint32_t>(chunks);
   KernelParams& p = plan.params;
   p.tokens = shape.tokens;
@@ -123,13 +116,11 @@ hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan) {
   p.head_groups = static_cast<std::int32_t>(head_groups);
   p.rotate_units = static_cast<std::int32_t>(rotate_units);
   p.copy_units = static_cast<std::int32_t>(copy_units);
-  p.copy_bytes = static_cast<std::int32_t>(shape.copy_bytes);
+  p.copied_vectors = static_cast<std::int32_t>(copied_vectors);
   p.pairs = shape.pairs;
   p.half_block = shape.half_block;
   p.block_threads = shape.block_threads;
-  p.by_rotate_units = make_divisor(static_cast<std::uint32_t>(rotate_units));
-  p.by_copy_units = make_divisor(static_cast<std::uint32_t>(std::max<std::int64_t>(copy_units, 1)));
-  p.by_tile_items = make_divisor(static_cast<std::uint32_t>(tile_items));
+  p.by_units = make_divisor(static_cast<std::uint32_t>(units));
   p.by_head_groups = make_divisor(static_cast<std::uint32_t>(head_groups));
   p.by_half_block_units =
       make_divisor(static_cast<std::uint32_t>(std::max<std::int64_t>(shape.half_block / vector, 1)));
@@ -144,16 +135,19 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   const std::int32_t pairs = config.rotary_dim / 2;
   const std::int32_t half_block = rope.layout == Layout::half_split ? rope.block_in / 2 : pairs;
   const std::int64_t passed = call.in_place ? 0 : config.head_dim - config.rotary_dim;
+  std::int64_t parts = config.rotary_offset | (rope.layout == Layout::interleaved ? config.rotary_dim : half_block);
   // Pass-through elements begin and end where the rotary part does, and at the head's ends.
-  const std::int64_t passed_parts = passed == 0 ? 0 : config.rotary_offset | config.rotary_dim | config.head_dim;
-  const std::int64_t rotated_parts =
-      config.rotary_offset | (rope.layout == Layout::interleaved ? config.rotary_dim : half_block);
-  const std::int64_t bytes = access_bytes(call, rotated_parts | passed_parts);
-  const bool wide_copies = access_bytes(call, passed_parts) == kMaxAccessBytes;
+  if (passed != 0) parts |= config.rotary_dim | config.head_dim;
+  const std::int64_t bytes = access_bytes(call, parts);
+  // Where all axes have the same positions, a Rope of several is one of one.
+  const std::int32_t axes = call.positions.ids == nullptr ? 1 : call.positions.axes;
 
   const Tuning tuning =
       choose_tuning(rope, {.access_bytes = bytes,
-                           .half_split_bytes = rope.layout == Layout::half_split ? config.rotary_dim * size : 0,
+                           .layout = rope.layout,
+                           .rotary_bytes = config.rotary_dim * size,
+                           .axes = axes,
+                           .copies = passed != 0,
                            .tokens = q.tokens,
                            .accesses = q.tokens * (q.heads + k_heads) * ((config.rotary_dim + passed) * size / bytes)});
   std::int64_t thread_heads =
@@ -175,20 +169,21 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   p.start = call.positions.start;
   p.max_positions = config.max_positions;
   p.axis_stride = call.positions.axis_stride;
-  p.axes = call.positions.ids == nullptr ? 1 : call.positions.axes;
+  p.axes = axes;
   p.ids_bytes = call.positions.type == hiprope_position_int64 ? 8 : 4;
   p.tile_shift = rope.tile_shift;
   p.rotary_offset = config.rotary_offset;
   p.rotary_dim = config.rotary_dim;
   p.in_place = call.in_place ? 1 : 0;
   p.sin_sign = call.direction == hiprope_inverse ? -1.0F : 1.0F;
-  const auto& of_bytes = rope.variants.index[static_cast<int>(tuning.angles)][q.data_type][log2_of(bytes)];
+  AngleInput angles = tuning.angles == AngleSource::factors ? AngleInput::of_1f : AngleInput::of_1a;
+  if (axes > 1) angles = AngleInput::of_4a;
+  const auto& of_bytes = rope.variants.index[static_cast<int>(angles)][q.data_type][log2_of(bytes)];
   return cut_work({.variant = of_bytes[log2_of(thread_heads)],
                    .tokens = q.tokens,
                    .q_heads = q.heads,
                    .k_heads = k_heads,
                    .copied = passed * size,
-                   .copy_bytes = wide_copies ? kMaxAccessBytes : bytes,
                    .pairs = pairs,
                    .half_block = half_block,
                    .block_threads = tuning.block_threads,

@@ -24,14 +24,14 @@ struct VariantRow {
 extern const VariantRow kVariants[];
 extern const int kVariantCount;
 
-// The kernels of one Rope: [AngleSource][data type][log2 of access bytes][log2 of heads a thread] is an index into
+// The kernels of one Rope: [AngleInput][data type][log2 of access bytes][log2 of heads a thread] is an index into
 // kVariants, of the most heads that exist up to those asked for, or else the fewest. Where no kernel multiplies
 // factors, or there are none, those of the table stand in.
 struct VariantIndex {
-  std::int16_t index[2][3][5][4];
+  std::int16_t index[3][3][5][4];
   bool take_factors;  // some kernel does
 };
-VariantIndex index_variants(Layout layout, int axes, bool have_factors);
+VariantIndex index_variants(Layout layout, bool have_factors);
 
 struct LaunchPlan {
   int variant;           // index into kVariants
@@ -46,8 +46,7 @@ struct WorkShape {
   std::int64_t tokens;
   std::int64_t q_heads;
   std::int64_t k_heads;
-  std::int64_t copied;      // pass-through bytes of a head that are to be copied
-  std::int64_t copy_bytes;  // of one access
+  std::int64_t copied;  // pass-through bytes of a head that are to be copied
   std::int32_t pairs;
   std::int32_t half_block;  // half_split: pairs in one block
   std::int32_t block_threads;

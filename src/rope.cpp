@@ -87,8 +87,7 @@ hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_
   if (device != hiprope_device_cpu) {
     if (const auto status = open_gpu(rope, fallback, hidden); status != hiprope_ok) return status;
   }
-  rope.variants =
-      index_variants(rope.layout, rope.frequencies.axes, /*have_factors=*/rope.config.angles == hiprope_angles_exact);
+  rope.variants = index_variants(rope.layout, /*have_factors=*/rope.config.angles == hiprope_angles_exact);
   if (rope.path == hiprope_path_gpu) rope.tile_shift = choose_tile_shift(rope.layout, rope.frequencies.pairs);
   Tables tables;
   const auto status =

@@ -14,14 +14,15 @@ namespace {
 
 constexpr std::int64_t kFewEntries = 65536;  // too few to be worth waking threads
 
-// A cos and A sin of the angles of positions 0, apart, 2 apart, ..., A being `scaling`.
-void fill_factors(const Frequencies& frequencies, std::int64_t rows, std::int64_t apart, double scaling,
-                  std::int32_t tile_shift, double* factors) {
+// A cos and A sin of the angles of the rows' positions, A being `scaling`.
+void fill_factors(const Frequencies& frequencies, std::int64_t rows, std::uint32_t (*position_of)(std::uint32_t row),
+                  double scaling, std::int32_t tile_shift, double* factors) {
   const std::int32_t pairs = frequencies.pairs;
 #pragma omp parallel for schedule(static) if (rows * pairs > kFewEntries)
   for (std::int64_t row = 0; row < rows; ++row) {
+    const double position = position_of(static_cast<std::uint32_t>(row));
     for (std::int32_t pair = 0; pair < pairs; ++pair) {
-      const double angle = static_cast<double>(row * apart) * frequencies.inv_freq[static_cast<std::size_t>(pair)];
+      const double angle = position * frequencies.inv_freq[static_cast<std::size_t>(pair)];
       double* const entry = factors + (row * pairs + factor_location(pair, pairs, tile_shift)) * 2;
       entry[0] = scaling * std::cos(angle);
       entry[1] = scaling * std::sin(angle);
@@ -33,12 +34,13 @@ void fill_factors(const Frequencies& frequencies, std::int64_t rows, std::int64_
 void multiply_factors(const Tables& tables, std::int64_t max_positions, std::int32_t pairs, std::int32_t tile_shift) {
 #pragma omp parallel for schedule(static) if (max_positions * pairs > kFewEntries)
   for (std::int64_t position = 0; position < max_positions; ++position) {
-    const double* const coarse_row = tables.coarse.get() + (position >> kFineBits) * pairs * 2;
-    const double* const fine_row = tables.fine.get() + (position & (kFineRows - 1)) * pairs * 2;
+    const auto at = static_cast<std::uint32_t>(position);
+    const double* const coarses = tables.coarse.get() + std::int64_t{coarse_row(at)} * pairs * 2;
+    const double* const fines = tables.fine.get() + std::int64_t{fine_row(at)} * pairs * 2;
     for (std::int32_t pair = 0; pair < pairs; ++pair) {
-      const std::int64_t at = std::int64_t{2} * factor_location(pair, pairs, tile_shift);
-      const double* const coarse = coarse_row + at;
-      const double* const fine = fine_row + at;
+      const std::int64_t entry_at = std::int64_t{2} * factor_location(pair, pairs, tile_shift);
+      const double* const coarse = coarses + entry_at;
+      const double* const fine = fines + entry_at;
       float* const entry = tables.table.get() + (position * pairs + table_location(pair, pairs, tile_shift)) * 2;
       entry[0] = static_cast<float>(std::fma(coarse[0], fine[0], -(coarse[1] * fine[1])));
       entry[1] = static_cast<float>(std::fma(coarse[1], fine[0], coarse[0] * fine[1]));
@@ -76,8 +78,9 @@ hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_posi
   const bool exact = angles == hiprope_angles_exact;
   const std::int32_t pairs = frequencies.pairs;
   const std::uint64_t bytes = table_bytes(max_positions, pairs);
-  const std::int64_t coarse_rows = ((max_positions - 1) >> kFineBits) + 1;
-  const std::int64_t fine_rows = std::min<std::int64_t>(max_positions, kFineRows);
+  // Of positions below max_positions.
+  const std::int64_t coarse_rows = (((max_positions - 1) >> (kFineShift + kFineBits)) + 1) << kFineShift;
+  const std::int64_t fine_rows = std::min<std::int64_t>(((max_positions - 1) >> kFineShift) + 1, kFineRows);
   Tables made;
   made.table.reset(new (std::nothrow) float[bytes / sizeof(float)]);
   bool complete = made.table != nullptr;
@@ -93,8 +96,9 @@ hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_posi
                 " bytes of host memory and its factors ", made.coarse_bytes + made.fine_bytes);
   }
   if (exact) {
-    fill_factors(frequencies, coarse_rows, kFineRows, frequencies.attention_scaling, tile_shift, made.coarse.get());
-    fill_factors(frequencies, fine_rows, 1, 1.0, tile_shift, made.fine.get());
+    fill_factors(frequencies, coarse_rows, coarse_position, frequencies.attention_scaling, tile_shift,
+                 made.coarse.get());
+    fill_factors(frequencies, fine_rows, fine_position, 1.0, tile_shift, made.fine.get());
     multiply_factors(made, max_positions, pairs, tile_shift);
   } else {
     fill_float32_angles(frequencies, max_positions, tile_shift, made.table.get());

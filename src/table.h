@@ -10,8 +10,8 @@
 namespace hiprope::internal {
 
 // Row p, pair j of the table holds A cos(p inv_freq[j]), A sin(p inv_freq[j]), A the attention scaling. With exact
-// angles it is the float64 product, rounded once, of two rows of factors: coarse ones, of p without its last kFineBits
-// bits and with A, and fine ones, of those bits. Pairs lie in the orders of table_location and factor_location.
+// angles it is the float64 product, rounded once, of two rows of factors: coarse ones, which have A, and fine ones, see
+// coarse_row and fine_row. Pairs lie in the orders of table_location and factor_location.
 struct Tables {
   std::unique_ptr<float[]> table;          // [max_positions][pairs][2]
   std::unique_ptr<double[]> coarse, fine;  // [rows][pairs][2]; null with float32 angles, which are no products

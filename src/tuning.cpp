@@ -13,21 +13,32 @@ namespace hiprope::internal {
 namespace {
 
 // Applies on architectures whose name begins with `architecture`, to launches of at most `most_tokens` tokens and
-// `most_accesses` accesses of `access_bytes` bytes, for Ropes of at most `most_axes` axes. Where
-// `most_half_split_bytes` is given, pairs are half_split and at most so many bytes of a head turn. 0 matches any.
+// `most_accesses` accesses of `access_bytes` bytes, with positions on at most `most_axes` axes, that turn at most
+// `most_rotary_bytes` bytes of a head, whose pairs lie in `layout`; where `only_copies`, to those that copy
+// pass-through elements. 0 and no layout match any.
 struct TuningRow {
   const char* architecture;
   std::int32_t access_bytes;
-  std::int32_t most_half_split_bytes;
+  std::optional<Layout> layout;
+  std::int32_t most_rotary_bytes;
   std::int32_t most_axes;
+  bool only_copies;
   std::int64_t most_tokens;
   std::int64_t most_accesses;
   Tuning tuning;
 };
 
+// The layouts by the names that the table gives them.
+namespace layouts {
+constexpr std::optional<Layout> any, half_split = Layout::half_split, interleaved = Layout::interleaved;
+}
+
 constexpr TuningRow kTuning[] = {
-#define HIPROPE_TUNING_ROW(architecture, bytes, half_split, axes, tokens, most, accesses, block, angles, source) \
-  {architecture, bytes, half_split, axes, tokens, most, {accesses, block, AngleSource::angles}},
+#define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, tokens, most, accesses, block, angles, \
+                           source)                                                                                   \
+  {architecture, bytes, layouts::layout,                                                                             \
+   rotary,       axes,  copies != 0,                                                                                 \
+   tokens,       most,  {accesses, block, AngleSource::angles}},
 #include "tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
@@ -37,9 +48,9 @@ constexpr std::int32_t kMaxBlockThreads = 256;  // the kernels' launch bound
 bool matches(const TuningRow& row, const hiprope_rope& rope, const LaunchSize& size) {
   return std::strncmp(rope.architecture, row.architecture, std::strlen(row.architecture)) == 0 &&
          (row.access_bytes == 0 || row.access_bytes == size.access_bytes) &&
-         (row.most_half_split_bytes == 0 ||
-          (size.half_split_bytes != 0 && size.half_split_bytes <= row.most_half_split_bytes)) &&
-         (row.most_axes == 0 || rope.config.axes <= row.most_axes) &&
+         (!row.layout.has_value() || *row.layout == size.layout) &&
+         (row.most_rotary_bytes == 0 || size.rotary_bytes <= row.most_rotary_bytes) &&
+         (row.most_axes == 0 || size.axes <= row.most_axes) && (!row.only_copies || size.copies) &&
          (row.most_tokens == 0 || size.tokens <= row.most_tokens) &&
          (row.most_accesses == 0 || size.accesses <= row.most_accesses);
 }

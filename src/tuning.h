@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "hiprope/hiprope.h"
+#include "launch.h"
 
 namespace hiprope::internal {
 
@@ -27,7 +28,10 @@ struct Tuning {
 
 struct LaunchSize {
   std::int64_t access_bytes;
-  std::int64_t half_split_bytes;  // of a head, that turn; 0: pairs lie otherwise
+  Layout layout;
+  std::int64_t rotary_bytes;  // of a head
+  std::int32_t axes;          // that the call has positions on
+  bool copies;                // whether pass-through elements are copied
   std::int64_t tokens;
   std::int64_t accesses;  // reads of all threads
 };

@@ -112,15 +112,18 @@ void print_text() {
 
 struct TuningLine {
   const char* architecture;
-  std::int64_t access_bytes, most_half_split_bytes, most_axes, most_tokens, most_accesses, accesses_per_thread,
+  std::int64_t access_bytes;
+  const char* layout;
+  std::int64_t most_rotary_bytes, most_axes, only_copies, most_tokens, most_accesses, accesses_per_thread,
       block_threads;
   const char* angles;
   const char* source;
 };
 
 constexpr TuningLine kTuning[] = {
-#define HIPROPE_TUNING_ROW(architecture, bytes, half_split, axes, tokens, most, accesses, block, angles, source) \
-  {architecture, bytes, half_split, axes, tokens, most, accesses, block, #angles, source},
+#define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, tokens, most, accesses, block, angles, \
+                           source)                                                                                   \
+  {architecture, bytes, #layout, rotary, axes, copies, tokens, most, accesses, block, #angles, source},
 #include "src/tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
@@ -130,8 +133,10 @@ void print_tuning_json() {
   for (const TuningLine& line : kTuning) {
     lines.push_back({{"architecture", line.architecture},
                      {"access_bytes", line.access_bytes},
-                     {"most_half_split_bytes", line.most_half_split_bytes},
+                     {"layout", line.layout},
+                     {"most_rotary_bytes", line.most_rotary_bytes},
                      {"most_axes", line.most_axes},
+                     {"only_copies", line.only_copies != 0},
                      {"most_tokens", line.most_tokens},
                      {"most_accesses", line.most_accesses},
                      {"accesses_per_thread", line.accesses_per_thread},
@@ -144,18 +149,18 @@ void print_tuning_json() {
 
 void print_tuning() {
   const auto limit = [](std::int64_t value) { return value == 0 ? "any" : fmt::to_string(value); };
-  Table table({"architecture", ">access bytes", ">half_split bytes up to", ">axes up to", ">tokens up to",
-               ">accesses up to", ">accesses a thread", ">threads a block", "angles", "from"});
+  Table table({"architecture", ">access bytes", "layout", ">rotary bytes up to", ">axes up to", "copies",
+               ">tokens up to", ">accesses up to", ">accesses a thread", ">threads a block", "angles", "from"});
   for (const TuningLine& line : kTuning) {
-    table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), limit(line.most_half_split_bytes),
-                   limit(line.most_axes), limit(line.most_tokens), limit(line.most_accesses),
-                   fmt::to_string(line.accesses_per_thread), fmt::to_string(line.block_threads), line.angles,
-                   line.source});
+    table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), line.layout,
+                   limit(line.most_rotary_bytes), limit(line.most_axes), line.only_copies != 0 ? "yes" : "any",
+                   limit(line.most_tokens), limit(line.most_accesses), fmt::to_string(line.accesses_per_thread),
+                   fmt::to_string(line.block_threads), line.angles, line.source});
   }
   table.print(stdout);
   fmt::print(
       "\nof the lines that match a launch the first holds; an access is one read of that many bytes of Q or K;\n"
-      "half_split bytes are those of a head that turn, where pairs are half_split\n");
+      "rotary bytes are those of a head that turn; a launch copies where pass-through elements go to another tensor\n");
 }
 
 }  // namespace

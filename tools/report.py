@@ -136,8 +136,8 @@ def is_product(instruction):
     return re.match(r"v_(pk_|dual_)?(fma|fmac|mad|mac|mul)(_|k_|ak_|mk_)*f32", instruction) is not None
 
 
-def is_wide_load(instruction):
-    return re.match(r"global_load_(dwordx4|b128)\b", instruction) is not None
+def is_load(instruction):
+    return instruction.startswith("global_load")
 
 
 def memory_bytes(instruction):
@@ -149,16 +149,18 @@ def memory_bytes(instruction):
     return sizes.get(match[1], 1 if "byte" in match[1] or match[1] in ("u8", "i8", "b8") else 2)
 
 
-def main_route(blocks, wide_loads):
+def main_route(blocks, expected_loads):
     """The instructions of a thread that rotates: of all routes through the kernel, each loop body taken once, those with
-    the most products, then with a number of 16-byte loads nearest to `wide_loads`, then with the fewest instructions."""
+    at least half as many products as the most (a compiler may lay the code for heads that are copied in part, which
+    rotates too, before that for others, as if a thread could run both), then with a number of loads nearest to
+    `expected_loads`, then with the most products, then with the fewest instructions."""
     memory = {}
 
     def best_from(label, above):
         if label in memory:
             return memory[label]
         block = blocks[label]
-        loads = sum(map(is_wide_load, block.instructions))
+        loads = sum(map(is_load, block.instructions))
         products = sum(map(is_product, block.instructions))
         found = {}
         for following in block.next:
@@ -175,8 +177,8 @@ def main_route(blocks, wide_loads):
 
     routes = best_from("", frozenset())
     most = max(products for products, _, _ in routes.values())
-    candidates = [count for count, (products, _, _) in routes.items() if products == most]
-    chosen = min(candidates, key=lambda count: abs(count - wide_loads))
+    candidates = [count for count, (products, _, _) in routes.items() if 2 * products >= most]
+    chosen = min(candidates, key=lambda count: (abs(count - expected_loads), -routes[count][0]))
     return [instruction for label in routes[chosen][2] for instruction in blocks[label].instructions]
 
 
@@ -205,8 +207,10 @@ def read_kernel(architecture, name, metadata, blocks):
     elements = access // (4 if part["type"] == "f32" else 2)
     vectors = 1 if part["layout"] == "interleaved" and elements > 1 else 2  # of a head
     accesses = vectors * heads
-    table_loads = vectors * elements * 4 // 16 if axes == 1 else 0
-    route = main_route(blocks, (accesses if access == 16 else 0) + table_loads)
+    pairs = vectors * elements // 2  # of a thread, in each of its heads
+    # With several axes a load for each pair's angles, and one for the axes of eight. Positions may be read or counted.
+    angle_loads = max(pairs // 2, 1) if axes == 1 else pairs + max(pairs // 8, 1)
+    route = main_route(blocks, accesses + angle_loads)
     everything = [instruction for block in blocks.values() for instruction in block.instructions]
     stores = [memory_bytes(line) for line in everything if line.startswith("global_store")]
     lane_bytes = 2 * accesses * access  # read and written

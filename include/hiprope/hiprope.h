@@ -208,8 +208,8 @@ enum hiprope_fallback {
 enum hiprope_path { hiprope_path_none = 0, hiprope_path_gpu = 1, hiprope_path_cpu = 2, hiprope_path_cpu_fallback = 3 };
 
 /* Builds the table in float64, uploads it once and loads the kernels; device is a GPU ordinal or hiprope_device_cpu.
- * Allocates 4 * R * max_positions bytes on the device, and on NVIDIA, for exact angles of one axis, up to
- * 8 * R * (max_positions / 256 + 257) bytes more. The caller's current device is left as it was. A stream being
+ * Allocates 4 * R * max_positions bytes on the device, and on NVIDIA, for exact angles, up to
+ * 8 * R * (max_positions / 256 + 264) bytes more. The caller's current device is left as it was. A stream being
  * captured stays so (from HIP 5.0 on). On failure *rope is NULL. Returns the config statuses, no_such_device,
  * no_code_object, out_of_host_memory, environment, forked, or the runtime's code. */
 HIPROPE_API hiprope_status hiprope_create(const hiprope_config* config, int32_t device, int32_t fallback,

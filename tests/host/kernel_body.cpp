@@ -107,7 +107,6 @@ bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant) {
 }
 
 void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
-  const internal::VariantRow& row = internal::kVariants[choice.variant];
   const KernelParams& p = launch.plan.params;
   const bool in_place = !c.q_out && !c.k_out;
   const std::int64_t bytes = format_of(c.type).bytes;
@@ -116,14 +115,13 @@ void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
                             .q_heads = p.q_heads,
                             .k_heads = p.k_heads,
                             .copied = in_place ? 0 : (c.config.head_dim - p.rotary_dim) * bytes,
-                            .copy_bytes = choice.narrow_copies || p.copy_bytes != 16 ? row.access_bytes : 16,
                             .pairs = p.pairs,
                             .half_block = p.half_block,
                             .block_threads = p.block_threads,
                             .most_items = internal::kMostItems};
   EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
   const std::int64_t units = p.rotate_units + p.copy_units;
-  shape.most_items = (kTileRows + choice.chunk_tokens * p.head_groups) * units;
+  shape.most_items = choice.chunk_tokens * p.head_groups * units;
   EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
   EXPECT_EQ(p.chunk_tokens, std::min(choice.chunk_tokens, p.tokens));
 }
@@ -183,9 +181,9 @@ std::vector<BodyChoice> choices_of(const Case& c, const hiprope_rope& rope, cons
   if (planned.plan.blocks == 0) return choices;
   for (int variant = 0; variant < internal::kVariantCount; ++variant) {
     if (!can_run(rope, planned, variant)) continue;
-    // Kernels of one and of two heads a thread take turns in variants.inc; these choices do not go with that.
+    // Kernels of one and of two heads a thread take turns in variants.inc; this choice does not go with that.
     const std::uint64_t draw = c.seed + static_cast<std::uint64_t>(variant) / 2;
-    choices.push_back({variant, draw % 2 == 0 ? 2 : c.tokens, draw / 2 % 2 == 0});
+    choices.push_back({variant, draw % 2 == 0 ? 2 : c.tokens});
   }
   return choices;
 }

@@ -38,7 +38,6 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
 struct BodyChoice {
   int variant = -1;
   std::int64_t chunk_tokens = 0;
-  bool narrow_copies = false;
 };
 
 // Whether another kernel can do the launch: a narrower one always can, if the Rope has what it reads.

@@ -45,6 +45,17 @@ TEST(Divisor, LargeDivisors) {
   }
 }
 
+TEST(FactorRows, MakeThePositionAndAreNoMoreThanTheTablesHave) {
+  Random random(run_seed());
+  std::vector<std::uint32_t> positions{0, 7, 8, 2047, 2048, 2055, 4095, 131071, kEnd - 2048, kEnd - 1};
+  for (int i = 0; i < 100000; ++i) positions.push_back(static_cast<std::uint32_t>(random.bits() >> 33));
+  for (const std::uint32_t position : positions) {
+    ASSERT_EQ(coarse_position(coarse_row(position)) + fine_position(fine_row(position)), position);
+    ASSERT_LT(fine_row(position), kFineRows);
+    ASSERT_LE(coarse_row(position), position / 256 + 8) << "include/hiprope/hiprope.h says how much memory they take";
+  }
+}
+
 // The plan of a case; the Rope and images live as long as it.
 struct Planned {
   explicit Planned(const Case& given, const char* architecture = "cpu")
@@ -114,6 +125,26 @@ TEST(LaunchPlan, AStrideOrAPointerOfOneTensorIsEnough) {
   EXPECT_EQ(Planned(strided).variant().access_bytes, 16) << "the stride of a single token is never taken";
 }
 
+TEST(LaunchPlan, OnePositionForAllAxesTakesKernelsOfOneAxis) {
+  Draft draft = draft_of(DataType::bf16);
+  draft.config.axes = 3;
+  draft.config.sections = {16, 24, 24};
+  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_1a) << "ids on one axis";
+  draft.position_axes = 3;
+  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_4a) << "ids on three";
+  draft.position_axes = 1;
+  draft.ids_bytes = 0;
+  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_1a) << "positions from a start";
+}
+
+TEST(LaunchPlan, NarrowHeadsThatAreCopiedGoByTwos) {
+  Draft draft = draft_of(DataType::bf16, 96, 24);
+  draft.q_heads = 8;
+  EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, 1);
+  draft.out_of_place = true;
+  EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, 2);
+}
+
 // Every item below the grid's end is some thread's, and the index of the last thread stays below 2^31.
 TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
   for (const std::int64_t tokens :
@@ -136,7 +167,7 @@ TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
       EXPECT_LE(threads, std::int64_t{1} << 31);
       EXPECT_GE(p.chunk_tokens, 1);
       EXPECT_LE(p.chunk_tokens, tokens);
-      const std::int64_t most_items = (std::int64_t{1} << 31) - 1024 - kTileRows * std::int64_t{p.rotate_units};
+      const std::int64_t most_items = (std::int64_t{1} << 31) - 1024;
       const bool fits = tokens * p.head_groups * p.rotate_units <= most_items;
       EXPECT_EQ(p.chunk_tokens == tokens, fits) << "as many tokens as fit go into one chunk";
       EXPECT_EQ(p.q_heads + p.k_heads, heads);
@@ -144,8 +175,7 @@ TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
   }
 }
 
-// Out of place with pass-through elements the last tile may be only partly filled.
-TEST(LaunchPlan, GridsCoverWholeTilesWithin31Bits) {
+TEST(LaunchPlan, GridsOfCopyingLaunchesStayWithin31Bits) {
   Case c = build(draft_of(DataType::bf16, 128, 64));
   const Rope rope(c.config, Device::cpu());
   for (const std::int64_t tokens : {std::int64_t{1}, std::int64_t{1} << 20, std::int64_t{1} << 27}) {
@@ -159,29 +189,38 @@ TEST(LaunchPlan, GridsCoverWholeTilesWithin31Bits) {
       ASSERT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_ok) << hiprope_last_error();
       const KernelParams& p = plan.params;
       ASSERT_EQ(p.rotate_units, 4);
-      ASSERT_EQ(p.copy_units, 8);
-      const std::int64_t tiles = (p.chunk_tokens * p.head_groups + kTileRows - 1) / kTileRows;
+      ASSERT_EQ(p.copy_units, 4);
       const std::int64_t threads = std::int64_t{plan.blocks} * p.block_threads;
-      EXPECT_GE(threads, tiles * kTileRows * 12);
+      EXPECT_GE(threads, p.chunk_tokens * p.head_groups * 8);
       EXPECT_LE(threads, std::int64_t{1} << 31);
       EXPECT_GE(plan.chunks * p.chunk_tokens, tokens);
     }
   }
 }
 
-// 24 of 96 elements turn, so pairs are 24 elements apart and allow 8 bytes; the 72 others begin on 16.
-TEST(LaunchPlan, OutOfPlaceCopiesGoByTilesAndAsWideAsTheyMay) {
+// 24 of 96 elements turn, so pairs are 24 elements apart and allow 8 bytes: 3 units of two vectors, and 9 of what
+// passes.
+TEST(LaunchPlan, PassThroughElementsAreUnitsOutOfPlace) {
   Draft draft = draft_of(DataType::bf16, 96, 24);
   draft.out_of_place = true;
   const Planned planned(build(draft));
   const KernelParams& p = planned.launch.plan.params;
   EXPECT_EQ(planned.variant().access_bytes, 8);
-  EXPECT_EQ(p.copy_bytes, 16);
   EXPECT_EQ(p.rotate_units, 3);
+  EXPECT_EQ(p.copied_vectors, 18);
   EXPECT_EQ(p.copy_units, 9);
-  const std::int64_t rows = draft.tokens * p.head_groups;
-  const std::int64_t items = (rows + kTileRows - 1) / kTileRows * kTileRows * 12;
+  const std::int64_t items = draft.tokens * p.head_groups * 12;
   EXPECT_EQ(planned.launch.plan.blocks, (items + p.block_threads - 1) / p.block_threads);
+}
+
+// What passes is 3 vectors of 16 bytes, units have two.
+TEST(LaunchPlan, AnOddNumberOfCopiedVectorsTakesAUnitMore) {
+  Draft draft = draft_of(DataType::bf16, 88, 64);
+  draft.out_of_place = true;
+  const Planned planned(build(draft));
+  EXPECT_EQ(planned.variant().access_bytes, 16);
+  EXPECT_EQ(planned.launch.plan.params.copied_vectors, 3);
+  EXPECT_EQ(planned.launch.plan.params.copy_units, 2);
 }
 
 TEST(LaunchPlan, GroupsThatNoTensorFillsByMoreThanHalfAreSmaller) {

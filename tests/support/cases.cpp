@@ -18,7 +18,7 @@ const char* pairing_name(Pairing pairing) {
   return kNames[static_cast<int>(pairing)];
 }
 
-// Rows of most tables: enough for three rows of coarse factors, see Tables in src/table.h.
+// Rows of most tables: enough for all low bits of coarse_row and several of fine_row; "rows_of_factors" has the others.
 constexpr std::int64_t kPositions = 600;
 
 RopeConfig config_of(std::int32_t head_dim, Pairing pairing = Pairing::half_split, std::int32_t rotary_dim = 0,
@@ -314,18 +314,38 @@ std::vector<Group> make_groups() {
       group("many_blocks",
             {{.config = config_of(128), .type = DataType::f16, .tokens = 70, .q_heads = 9, .k_heads = 2},
              {.config = config_of(128, Pairing::interleaved), .tokens = 67, .q_heads = 7, .out_of_place = true}}),
-      // More rows than a tile of copies has: with 8- and 16-byte pairs, and elements that pass on either side.
-      group("many_tiles", {{.config = config_of(96, Pairing::half_split, 24),
-                            .type = DataType::bf16,
-                            .tokens = 70,
-                            .q_heads = 9,
-                            .k_heads = 2,
-                            .out_of_place = true},
-                           {.config = config_of(80, Pairing::interleaved, 32, 16),
-                            .tokens = 70,
-                            .q_heads = 9,
-                            .k_heads = 2,
-                            .out_of_place = true}}),
+      // Heads that are copied in part, in 8 and 16 bytes, with elements that pass on either side; in the last an odd
+      // number of vectors passes, some before and some behind the rotary part.
+      group("many_copies", {{.config = config_of(96, Pairing::half_split, 24),
+                             .type = DataType::bf16,
+                             .tokens = 70,
+                             .q_heads = 9,
+                             .k_heads = 2,
+                             .out_of_place = true},
+                            {.config = config_of(80, Pairing::interleaved, 32, 16),
+                             .tokens = 70,
+                             .q_heads = 9,
+                             .k_heads = 2,
+                             .out_of_place = true},
+                            {.config = config_of(56, Pairing::half_split, 32, 8),
+                             .type = DataType::f16,
+                             .tokens = 70,
+                             .q_heads = 9,
+                             .k_heads = 2,
+                             .out_of_place = true}}),
+      // Ids on either side of where coarse and fine rows begin anew, see coarse_row.
+      group("rows_of_factors", {{.config = config_of(64, Pairing::half_split, 0, 0, 4200),
+                                 .type = DataType::bf16,
+                                 .tokens = 13,
+                                 .q_heads = 8,
+                                 .k_heads = 8,
+                                 .ids = {0, 7, 8, 9, 2047, 2048, 2049, 2055, 2056, 4095, 4096, 4097, 4199}},
+                                {.config = config_of(64, Pairing::interleaved, 0, 0, 4200),
+                                 .type = DataType::f16,
+                                 .tokens = 13,
+                                 .q_heads = 8,
+                                 .k_heads = 8,
+                                 .ids = {0, 7, 8, 9, 2047, 2048, 2049, 2055, 2056, 4095, 4096, 4097, 4199}}}),
       group("zero_size", {{.config = config_of(64), .tokens = 0, .k_heads = 1},
                           {.config = config_of(64), .q_heads = 0},
                           {.config = config_of(64), .q_heads = 0, .k_heads = 2}}),

@@ -58,9 +58,9 @@ RopeConfig random_config(Random& random) {
   const std::int32_t slack = room - config.rotary_dim;
   config.rotary_offset = static_cast<std::int32_t>(random.chance(50) ? 0 : random.between(0, slack));
   if (random.chance(50)) config.rotary_offset = config.rotary_offset / 8 * 8;
-  // 256 positions share a row of coarse factors, see Tables in src/table.h.
+  // 8 positions have a coarse row each and share a fine one, and after 2048 the coarse ones begin anew, see coarse_row.
   config.max_positions = random.chance(70) ? random.between(1, 40) : random.between(41, 600);
-  if (random.chance(5)) config.max_positions = random.pick({255, 256, 257, 512});
+  if (random.chance(5)) config.max_positions = random.pick({7, 8, 9, 2047, 2048, 2049, 4097});
   config.base = random.pick({10000.0, 500000.0, 100.0, 1e7});
   config.pairing = random.pick({Pairing::half_split, Pairing::interleaved, Pairing::blocked});
   if (config.pairing == Pairing::blocked) {
