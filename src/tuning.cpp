@@ -37,7 +37,7 @@ constexpr TuningRow kTuning[] = {
 #define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, tokens, most, accesses, block, angles, \
                            source)                                                                                   \
   {architecture, bytes, layouts::layout,                                                                             \
-   rotary,       axes,  copies != 0,                                                                                 \
+   rotary,       axes,  (copies) != 0,                                                                               \
    tokens,       most,  {accesses, block, AngleSource::angles}},
 #include "tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
