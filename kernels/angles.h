@@ -146,15 +146,16 @@ HIPROPE_DEVICE void load_angles(const KernelParams& p, const Rows<1>& rows, std:
   }
 }
 
-template <int count>
-HIPROPE_DEVICE void load_angles(const KernelParams& p, const Rows<4>& rows, std::int32_t pair, float* cos_sin) {
-  const std::uint32_t axes = load_bytes<count>(p.axis + pair);
+template <int count, int axes>
+HIPROPE_DEVICE void load_angles(const KernelParams& p, const Rows<axes>& rows, std::int32_t pair, float* cos_sin) {
+  const std::uint32_t axis_of_pairs = load_bytes<count>(p.axis + pair);
   const Entries entries = find_table_entries(p, pair);
   HIPROPE_UNROLL
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t axis = axes >> (8 * i);
+    const std::uint32_t axis = axis_of_pairs >> (8 * i);
     const std::uint32_t even = (axis & 2U) != 0 ? rows.row[2] : rows.row[0];
-    const std::uint32_t odd = (axis & 2U) != 0 ? rows.row[3] : rows.row[1];
+    std::uint32_t odd = rows.row[1];
+    if constexpr (axes == 4) odd = (axis & 2U) != 0 ? rows.row[3] : odd;
     const float* const row = table_row(p, (axis & 1U) != 0 ? odd : even);
     load_constants<8>(row + entries.first + i / 2 * entries.apart + i % 2 * 2, cos_sin + 2 * i);
   }

@@ -68,6 +68,12 @@ constexpr std::uint32_t fine_position(std::uint32_t row) {
   return row << kFineShift;
 }
 
+// Rows that the positions up to `last` have.
+constexpr std::uint32_t fine_rows(std::uint32_t last) {
+  const std::uint32_t rows = (last >> kFineShift) + 1;
+  return rows < kFineRows ? rows : kFineRows;
+}
+
 constexpr std::uint32_t coarse_row(std::uint32_t position) {
   return position >> (kFineShift + kFineBits) << kFineShift | (position & kCoarseLow);
 }
@@ -76,10 +82,15 @@ constexpr std::uint32_t coarse_position(std::uint32_t row) {
   return row >> kFineShift << (kFineShift + kFineBits) | (row & kCoarseLow);
 }
 
-// Where a kernel has cos and sin from: the table's rows of a token's one position (1a) or of up to four (4a), or
-// products of factors of one (1f). Factors stay in caches where every position has a row of the table to itself; that
-// pays in large launches.
-enum class AngleInput { of_1a, of_4a, of_1f };
+constexpr std::uint32_t coarse_rows(std::uint32_t last) {
+  return ((last >> (kFineShift + kFineBits)) + 1) << kFineShift;
+}
+
+// Where a kernel has cos and sin from: the table's rows of a token's one position (1a), of up to three (3a) or four
+// (4a), or products of factors of one (1f). Factors stay in caches where every position has a row of the table to
+// itself; that pays in large launches.
+enum class AngleInput { of_1a, of_3a, of_4a, of_1f };
+constexpr int kAngleInputs = 4;
 
 // Vectors of V elements that a unit has: pairs of two blocks lie in two, interleaved ones in one, which 1 element is
 // not.
@@ -99,9 +110,10 @@ struct KernelParams {
   // coarse_row and its fine_row. Null where no kernel of the Rope takes them.
   const double* coarse;
   const double* fine;
-  const void* ids;           // [axes][tokens] int32 or int64; null: token t has position start + t
-  const std::uint8_t* axis;  // [pairs], which axis's position turns a pair, for 4a; null where a Rope has one axis
-  std::uint64_t* refused;    // [2]: tokens with a position outside the table; the smallest such token index
+  const void* ids;  // [axes][tokens] int32 or int64; null: token t has position start + t
+  const std::uint8_t*
+      axis;                // [pairs], which axis's position turns a pair, for 3a and 4a; null where a Rope has one axis
+  std::uint64_t* refused;  // [2]: tokens with a position outside the table; the smallest such token index
   std::int64_t start;
   std::int64_t max_positions;
   std::int64_t tokens;

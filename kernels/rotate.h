@@ -17,7 +17,7 @@ struct Variant {
   static constexpr int bytes = access_bytes;
   static constexpr int heads_per_thread = heads_a_thread;
   static constexpr AngleInput angles = angle_input;
-  static constexpr int axes = angles == AngleInput::of_4a ? 4 : 1;
+  static constexpr int axes = angles == AngleInput::of_3a ? 3 : angles == AngleInput::of_4a ? 4 : 1;
   static constexpr int elements = bytes / Element::bytes;  // V
   static constexpr int words = bytes < 4 ? 1 : bytes / 4;
   static constexpr int vectors = vectors_of_unit(layout == Layout::interleaved, elements);
@@ -218,15 +218,22 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
   if constexpr (!address_first) wait_for_launch_before();
 
   // The angles wait for the position, so the position is asked for before the tensor; behind it where it only confirms
-  // a guess that was read long ago (H200: two accesses a thread, 1 to 64 tokens, 5 % faster so; bf16 with eight, 16384
-  // tokens, 1 % slower; f32 with eight 4 % faster). It is looked at once the tensor has been asked for (0.971 instead
-  // of 0.964 at 4096 tokens, 1.074 instead of 1.052 at 512), except where ids of several axes would fill registers.
-  constexpr bool position_first = !kOverlapsLaunches || (accesses > 2 && V::Element::bytes == 2);
-  constexpr bool looks_late = V::axes == 1 || accesses <= 2;
+  // a guess that was read long ago (H200: two accesses a thread, 1 to 64 tokens, 5 % faster so; several axes, 512
+  // tokens, 6 %; f32 with eight 4 %; bf16 with eight and one axis, 16384 tokens, 1 % slower). It is looked at once the
+  // tensor has been asked for (one axis: 0.971 instead of 0.964 of touch at 4096 tokens, 1.074 instead of 1.052 at 512;
+  // three, a head a thread: 1.25 instead of 1.20 at 64), except where ids of several axes would fill registers.
+  constexpr bool position_first = !kOverlapsLaunches || (V::axes == 1 && accesses > 2 && V::Element::bytes == 2);
+  constexpr bool looks_late = V::axes == 1 || (V::vectors == 2 && accesses == 2);
   Ids<V::axes> ids{};
   Rows<V::axes> rows{};
-  if constexpr (position_first && looks_late) ids = ask_for_ids<V::axes>(p, token);
-  if constexpr (position_first && !looks_late) rows = find_rows<V::axes>(p, token);
+  const auto ask = [&] {
+    if constexpr (looks_late) {
+      ids = ask_for_ids<V::axes>(p, token);
+    } else {
+      rows = find_rows<V::axes>(p, token);
+    }
+  };
+  if constexpr (position_first) ask();
   const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
   if (address_first && in.data != static_cast<void*>(p.refused)) wait_for_launch_before();
   std::uint32_t vectors[heads][V::vectors][V::words];
@@ -236,8 +243,7 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
     load_unit<V>(head, at.in, vectors[i]);
     if (i < group.last) head += in.step;
   }
-  if constexpr (!position_first && looks_late) ids = ask_for_ids<V::axes>(p, token);
-  if constexpr (!position_first && !looks_late) rows = find_rows<V::axes>(p, token);
+  if constexpr (!position_first) ask();
   if constexpr (looks_late) rows = rows_of(p, token, ids);
   if (turns && !rows.in_table) {
     refuse_token<V, tensors>(p, token, group_index == 0 && unit == 0, group, in, at, vectors);

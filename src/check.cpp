@@ -208,7 +208,11 @@ hiprope_status take_tensor(const char* name, const hiprope_tensor* given, const 
     return status;
   }
   tensor = *given;
-  return check_tensor({name, &tensor}, config);
+  if (const auto status = check_tensor({name, &tensor}, config); status != hiprope_ok) return status;
+  // The stride to a token or head that there is not may be anything; from here on it is 0.
+  if (tensor.tokens == 1) tensor.token_stride = 0;
+  if (tensor.heads == 1) tensor.head_stride = 0;
+  return hiprope_ok;
 }
 
 }  // namespace

@@ -33,15 +33,7 @@ HostCall host_call(const hiprope_rope& rope, const CheckedCall& call) {
 }
 
 HostTensor host_tensor(const hiprope_tensor& in, const hiprope_tensor& out) {
-  // One head's stride is the caller's to leave undefined, and may be as large as it likes.
-  const bool one = in.heads == 1;
-  return {in.data,
-          out.data,
-          in.heads,
-          in.token_stride,
-          one ? 0 : in.head_stride,
-          out.token_stride,
-          one ? 0 : out.head_stride};
+  return {in.data, out.data, in.heads, in.token_stride, in.head_stride, out.token_stride, out.head_stride};
 }
 
 void count_refused(const hiprope_rope& rope, const RefusedTokens& refused) {

@@ -38,8 +38,7 @@ std::int64_t access_bytes(const CheckedCall& call, std::int64_t elements) {
     for (const hiprope_tensor* view : {&call.in[i], &call.out[i]}) {
       if (view->heads == 0) continue;
       addresses |= reinterpret_cast<std::uintptr_t>(view->data);
-      if (view->tokens > 1) elements |= view->token_stride;
-      if (view->heads > 1) elements |= view->head_stride;
+      elements |= view->token_stride | view->head_stride;
     }
   }
   const std::uint64_t bits = addresses | static_cast<std::uint64_t>(elements * element_bytes(call.in[0].data_type)) |
@@ -57,6 +56,12 @@ std::int64_t divide_up(std::int64_t n, std::int64_t d) {
 
 TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) {
   return {{in.data, in.token_stride, in.head_stride}, {out.data, out.token_stride, out.head_stride}};
+}
+
+AngleInput angle_input(std::int32_t axes, AngleSource source) {
+  if (axes > 3) return AngleInput::of_4a;
+  if (axes > 1) return AngleInput::of_3a;
+  return source == AngleSource::factors ? AngleInput::of_1f : AngleInput::of_1a;
 }
 
 }  // namespace
@@ -176,9 +181,8 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   p.rotary_dim = config.rotary_dim;
   p.in_place = call.in_place ? 1 : 0;
   p.sin_sign = call.direction == hiprope_inverse ? -1.0F : 1.0F;
-  AngleInput angles = tuning.angles == AngleSource::factors ? AngleInput::of_1f : AngleInput::of_1a;
-  if (axes > 1) angles = AngleInput::of_4a;
-  const auto& of_bytes = rope.variants.index[static_cast<int>(angles)][q.data_type][log2_of(bytes)];
+  const auto& of_bytes =
+      rope.variants.index[static_cast<int>(angle_input(axes, tuning.angles))][q.data_type][log2_of(bytes)];
   return cut_work({.variant = of_bytes[log2_of(thread_heads)],
                    .tokens = q.tokens,
                    .q_heads = q.heads,

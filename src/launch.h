@@ -28,7 +28,7 @@ extern const int kVariantCount;
 // kVariants, of the most heads that exist up to those asked for, or else the fewest. Where no kernel multiplies
 // factors, or there are none, those of the table stand in.
 struct VariantIndex {
-  std::int16_t index[3][3][5][4];
+  std::int16_t index[kAngleInputs][3][5][4];
   bool take_factors;  // some kernel does
 };
 VariantIndex index_variants(Layout layout, bool have_factors);

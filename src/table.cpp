@@ -1,7 +1,6 @@
 // The cos/sin table and its factors.
 #include "table.h"
 
-#include <algorithm>
 #include <cmath>
 #include <new>
 #include <utility>
@@ -78,15 +77,13 @@ hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_posi
   const bool exact = angles == hiprope_angles_exact;
   const std::int32_t pairs = frequencies.pairs;
   const std::uint64_t bytes = table_bytes(max_positions, pairs);
-  // Of positions below max_positions.
-  const std::int64_t coarse_rows = (((max_positions - 1) >> (kFineShift + kFineBits)) + 1) << kFineShift;
-  const std::int64_t fine_rows = std::min<std::int64_t>(((max_positions - 1) >> kFineShift) + 1, kFineRows);
+  const auto last = static_cast<std::uint32_t>(max_positions - 1);
   Tables made;
   made.table.reset(new (std::nothrow) float[bytes / sizeof(float)]);
   bool complete = made.table != nullptr;
   if (exact) {
-    made.coarse_bytes = static_cast<std::uint64_t>(coarse_rows * pairs) * 2 * sizeof(double);
-    made.fine_bytes = static_cast<std::uint64_t>(fine_rows * pairs) * 2 * sizeof(double);
+    made.coarse_bytes = std::uint64_t{coarse_rows(last)} * static_cast<std::uint64_t>(pairs) * 2 * sizeof(double);
+    made.fine_bytes = std::uint64_t{fine_rows(last)} * static_cast<std::uint64_t>(pairs) * 2 * sizeof(double);
     made.coarse.reset(new (std::nothrow) double[made.coarse_bytes / sizeof(double)]);
     made.fine.reset(new (std::nothrow) double[made.fine_bytes / sizeof(double)]);
     complete = complete && made.coarse != nullptr && made.fine != nullptr;
@@ -96,9 +93,9 @@ hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_posi
                 " bytes of host memory and its factors ", made.coarse_bytes + made.fine_bytes);
   }
   if (exact) {
-    fill_factors(frequencies, coarse_rows, coarse_position, frequencies.attention_scaling, tile_shift,
+    fill_factors(frequencies, coarse_rows(last), coarse_position, frequencies.attention_scaling, tile_shift,
                  made.coarse.get());
-    fill_factors(frequencies, fine_rows, fine_position, 1.0, tile_shift, made.fine.get());
+    fill_factors(frequencies, fine_rows(last), fine_position, 1.0, tile_shift, made.fine.get());
     multiply_factors(made, max_positions, pairs, tile_shift);
   } else {
     fill_float32_angles(frequencies, max_positions, tile_shift, made.table.get());

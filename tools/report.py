@@ -61,7 +61,7 @@ CARDS = {
 MCA_ARCHITECTURES = ("gfx90a", "gfx942")
 # Times the card's memory bandwidth, by axes: with several, a thread finds the table row of every pair, which takes its
 # arithmetic too.
-LEAST_FEED = {1: 2.2, 4: 1.7}
+LEAST_FEED = {1: 2.2, 3: 1.7, 4: 1.7}
 
 NAME = re.compile(
     r"(?P<function>rope|position_embeddings)_(?P<type>f32|f16|bf16)_(?P<layout>\w+?)_(?P<bytes>\d+)b_(?P<heads>\d)h"

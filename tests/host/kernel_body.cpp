@@ -97,12 +97,18 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
   return status;
 }
 
+// Axes that a kernel reads positions of.
+int axes_of(AngleInput angles) {
+  if (angles == AngleInput::of_4a) return 4;
+  return angles == AngleInput::of_3a ? 3 : 1;
+}
+
 bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant) {
   const internal::VariantRow& planned = internal::kVariants[launch.plan.variant];
   const internal::VariantRow& row = internal::kVariants[variant];
   if (row.angles == AngleInput::of_1f && rope.config.angles != hiprope_angles_exact) return false;
   return row.data_type == planned.data_type && row.layout == planned.layout &&
-         (row.angles == AngleInput::of_4a) == (planned.angles == AngleInput::of_4a) &&
+         (axes_of(row.angles) > 1) == (axes_of(planned.angles) > 1) && axes_of(row.angles) >= axes_of(planned.angles) &&
          row.access_bytes <= planned.access_bytes;
 }
 

@@ -51,8 +51,10 @@ TEST(FactorRows, MakeThePositionAndAreNoMoreThanTheTablesHave) {
   for (int i = 0; i < 100000; ++i) positions.push_back(static_cast<std::uint32_t>(random.bits() >> 33));
   for (const std::uint32_t position : positions) {
     ASSERT_EQ(coarse_position(coarse_row(position)) + fine_position(fine_row(position)), position);
-    ASSERT_LT(fine_row(position), kFineRows);
-    ASSERT_LE(coarse_row(position), position / 256 + 8) << "include/hiprope/hiprope.h says how much memory they take";
+    ASSERT_LT(fine_row(position), fine_rows(position));
+    ASSERT_LT(coarse_row(position), coarse_rows(position));
+    ASSERT_LE(fine_rows(position), kFineRows);
+    ASSERT_LE(coarse_rows(position), position / 256 + 8) << "include/hiprope/hiprope.h says how much memory they take";
   }
 }
 
@@ -131,10 +133,25 @@ TEST(LaunchPlan, OnePositionForAllAxesTakesKernelsOfOneAxis) {
   draft.config.sections = {16, 24, 24};
   EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_1a) << "ids on one axis";
   draft.position_axes = 3;
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_4a) << "ids on three";
+  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_3a) << "ids on three";
   draft.position_axes = 1;
   draft.ids_bytes = 0;
   EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_1a) << "positions from a start";
+}
+
+TEST(LaunchPlan, NarrowAccessesOfFourAxesHaveAKernel) {
+  for (const auto& [rotary_dim, bytes] : {std::pair{128, 16}, {72, 8}, {68, 4}, {66, 2}}) {
+    Draft draft = draft_of(DataType::bf16, 128, rotary_dim);
+    draft.q_heads = 8;
+    draft.config.axes = 4;
+    draft.config.axis_layout = AxisLayout::round_robin;
+    draft.position_axes = 4;
+    for (const char* architecture : {"sm_90", "gfx942"}) {
+      const internal::VariantRow& variant = Planned(build(draft), architecture).variant();
+      EXPECT_EQ(variant.angles, AngleInput::of_4a);
+      EXPECT_EQ(variant.access_bytes, bytes);
+    }
+  }
 }
 
 TEST(LaunchPlan, NarrowHeadsThatAreCopiedGoByTwos) {

@@ -203,10 +203,22 @@ Group axes() {
                         .axis_stride = axis_stride});
     }
   };
+  // Token i's position on axis i is outside the table, which refuses the token; the last token's are inside.
+  const auto add_refused = [&](const RopeConfig& config) {
+    const std::int64_t tokens = config.axes + 1;
+    std::vector<std::int64_t> ids;
+    for (std::int64_t axis = 0; axis < config.axes; ++axis) {
+      for (std::int64_t token = 0; token < tokens; ++token) ids.push_back(token + 4 * axis);
+      ids[static_cast<std::size_t>(axis * tokens + axis)] = axis % 2 == 0 ? kPositions : -1;
+    }
+    drafts.push_back(
+        {.config = config, .tokens = tokens, .out_of_place = true, .ids = ids, .position_axes = config.axes});
+  };
   RopeConfig config = config_of(64);
   config.axes = 3;
   config.sections = {8, 12, 12, 0};
   add(config, 3, 0);
+  add_refused(config);
   add(config, 3, 9);
   add(config, 1, 0);
   config.pairing = Pairing::interleaved;
@@ -226,13 +238,22 @@ Group axes() {
   add(config, 4, 6);
   // Contiguous positions are those of every axis.
   drafts.push_back({.config = config, .tokens = 5, .k_heads = 1, .ids_bytes = 0, .start = kPositions - 3});
-  // One axis out of the table refuses the token, whichever it is.
-  drafts.push_back({.config = config,
-                    .tokens = 4,
-                    .out_of_place = true,
-                    .ids = {1, 2, 3, kPositions, 5, -1, 7, 8, 9, 10, 11, 12, 13, 14, 1LL << 40, 16},
-                    .position_axes = 4});
+  add_refused(config);
   return group("axes", drafts);
+}
+
+// Positions at the edges of coarse and fine rows, as large launches multiply them.
+Group rows_of_factors() {
+  std::vector<Draft> drafts;
+  for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
+    drafts.push_back({.config = config_of(64, pairing, 0, 0, 4200),
+                      .type = pairing == Pairing::half_split ? DataType::bf16 : DataType::f16,
+                      .tokens = 13,
+                      .q_heads = 8,
+                      .k_heads = 8,
+                      .ids = {0, 7, 8, 9, 2047, 2048, 2049, 2055, 2056, 4095, 4096, 4097, 4199}});
+  }
+  return group("rows_of_factors", drafts);
 }
 
 Group pair_layouts() {
@@ -334,18 +355,7 @@ std::vector<Group> make_groups() {
                              .k_heads = 2,
                              .out_of_place = true}}),
       // Ids on either side of where coarse and fine rows begin anew, see coarse_row.
-      group("rows_of_factors", {{.config = config_of(64, Pairing::half_split, 0, 0, 4200),
-                                 .type = DataType::bf16,
-                                 .tokens = 13,
-                                 .q_heads = 8,
-                                 .k_heads = 8,
-                                 .ids = {0, 7, 8, 9, 2047, 2048, 2049, 2055, 2056, 4095, 4096, 4097, 4199}},
-                                {.config = config_of(64, Pairing::interleaved, 0, 0, 4200),
-                                 .type = DataType::f16,
-                                 .tokens = 13,
-                                 .q_heads = 8,
-                                 .k_heads = 8,
-                                 .ids = {0, 7, 8, 9, 2047, 2048, 2049, 2055, 2056, 4095, 4096, 4097, 4199}}}),
+      rows_of_factors(),
       group("zero_size", {{.config = config_of(64), .tokens = 0, .k_heads = 1},
                           {.config = config_of(64), .q_heads = 0},
                           {.config = config_of(64), .q_heads = 0, .k_heads = 2}}),
