@@ -32,12 +32,13 @@ class Line {
   }
 
  private:
-  char text_[512];
+  char text_[768];
   std::size_t length_ = 0;
 };
 
 constexpr const char* kDataTypes[] = {"f32", "f16", "bf16"};
 constexpr const char* kPairings[] = {"half_split", "interleaved", "blocked"};
+constexpr const char* kOutputPairings[] = {"as_input", "half_split"};
 
 }  // namespace
 
@@ -64,9 +65,16 @@ void log_call(const hiprope_rope& rope, const CheckedCall& call) {
   line.option("head-dim", config.head_dim).option("rotary-dim", config.rotary_dim);
   line.option("rotary-offset", config.rotary_offset).option("pairing", kPairings[config.pairing]);
   if (config.pairing == hiprope_blocked) line.option("pair-block", config.pair_block);
+  line.option("output-pairing", kOutputPairings[config.output_pairing]);
   line.option("base", config.base).option("max-positions", config.max_positions);
   line.option("dtype", kDataTypes[call.in[0].data_type]);
   line.option("token-stride", call.in[0].token_stride).option("head-stride", call.in[0].head_stride);
+  const hiprope_positions& positions = call.positions;
+  if (positions.ids == nullptr) {
+    line.option("positions", "sequential");
+  } else {
+    line.option("axes", positions.axes).option("ids", positions.type == hiprope_position_int64 ? "int64" : "int32");
+  }
   if (!call.in_place) line << " --out-of-place";
   if (call.direction == hiprope_inverse) line << " --inverse";
   line.write_to_stderr();

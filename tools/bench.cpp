@@ -26,7 +26,8 @@ constexpr std::size_t kCpuTokenCounts = 5;  // of kTokens; the others take a CPU
 struct Arguments {
   std::vector<std::string> shapes{"all"};
   std::vector<std::int64_t> tokens;
-  std::string device = "auto", dtype = "bf16", positions = "random", pairing = "half_split";
+  std::string device = "auto", dtype = "bf16", positions = "random", ids = "int64", pairing = "half_split",
+              output_pairing = "as_input";
   BenchShape free;  // by --heads and its like
   std::int32_t axes = 1;
   std::int64_t cache_mib = 0;
@@ -72,6 +73,7 @@ std::vector<BenchShape> choose_shapes(const Arguments& arguments) {
     if (config.rotary_dim == 0) config.rotary_dim = config.head_dim - config.rotary_offset;
     if (arguments.pairing == "interleaved") config.pairing = Pairing::interleaved;
     if (arguments.pairing == "blocked") config.pairing = Pairing::blocked;
+    if (arguments.output_pairing == "half_split") config.output_pairing = OutputPairing::half_split;
     chosen.push_back(shape);
   }
   const bool all = chosen.empty() && std::ranges::find(arguments.shapes, "all") != arguments.shapes.end();
@@ -102,6 +104,7 @@ BenchOptions bench_options(const Arguments& arguments) {
   if (options.positions == BenchPositions::text && arguments.axes == 1) {
     refuse("--positions text is about several axes; add --axes 3, or use random");
   }
+  options.id_bytes = arguments.ids == "int64" ? sizeof(std::int64_t) : sizeof(std::int32_t);
   options.check = !arguments.no_check;
   options.rounds = arguments.rounds;
   options.cache_bytes = static_cast<std::size_t>(arguments.cache_mib) << 20;
@@ -147,7 +150,9 @@ Facts all_facts(BenchRunner& runner, const Arguments& arguments, const std::stri
   Facts facts = runner.device().facts();
   facts.emplace_back("hiprope", fmt::format("{}, platform {}", hiprope_version(), hiprope_platform()));
   facts.emplace_back("working set", fmt::format("{} MiB when cold", working_set(runner.device()) >> 20));
-  facts.emplace_back("positions", arguments.positions);
+  facts.emplace_back("positions", arguments.positions == "sequential"
+                                      ? arguments.positions
+                                      : fmt::format("{}, {}", arguments.positions, arguments.ids));
   facts.emplace_back("timing",
                      fmt::format("median of {} rounds; spread: half the distance of the quartiles", arguments.rounds));
   facts.emplace_back("command", command_line);
@@ -217,6 +222,8 @@ void add_shape_options(CLI::App& command, Arguments& arguments) {
   add("--pairing", arguments.pairing, "half_split, interleaved or blocked.")
       ->check(CLI::IsMember({"half_split", "interleaved", "blocked"}));
   add("--pair-block", free.config.pair_block, "Elements of a block, for blocked.");
+  add("--output-pairing", arguments.output_pairing, "as_input, or half_split of interleaved pairs, out of place.")
+      ->check(CLI::IsMember({"as_input", "half_split"}));
   add("--base", free.config.base, "Base of the frequencies.");
   add("--max-positions", free.config.max_positions, "Rows of the table.");
   add("--token-stride", free.token_stride, "Elements from one token of Q to the next; default dense.")->check(size);
@@ -242,6 +249,9 @@ void add_bench(CLI::App& app) {
                    "random; text, random but the same on every axis; or sequential.")
       ->capture_default_str()
       ->check(CLI::IsMember({"random", "text", "sequential"}));
+  command->add_option("--ids", arguments->ids, "Type of the positions: int64 or int32.")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"int64", "int32"}));
   command->add_flag("--inverse", arguments->inverse, "Rotate backwards.");
   command->add_flag("--out-of-place", arguments->out_of_place, "Write to other tensors.");
   command->add_flag("--cold", arguments->cold, "Buffers that no cache holds; the default.");

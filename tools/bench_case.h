@@ -34,6 +34,7 @@ struct BenchCase {
   Direction direction = Direction::forward;
   bool cold = true;
   BenchPositions positions = BenchPositions::random;
+  std::size_t id_bytes = 8;  // of a position, 4 or 8
 
   std::int64_t element_bytes() const { return type == DataType::f32 ? 4 : 2; }
   // Elements of a head that a call reads and writes.

@@ -120,7 +120,8 @@ BenchRunner::BenchRunner(const BenchOptions& options)
       for (const std::int64_t tokens : options.tokens) {
         for (const bool cold : options.cold) {
           cases_.push_back({shape, type, tokens, options.out_of_place,
-                            options.inverse ? Direction::inverse : Direction::forward, cold, options.positions});
+                            options.inverse ? Direction::inverse : Direction::forward, cold, options.positions,
+                            options.id_bytes});
         }
       }
     }
@@ -131,7 +132,7 @@ BenchRunner::BenchRunner(const BenchOptions& options)
     const auto sets = static_cast<std::size_t>(needed.set_count);
     arena_bytes = std::max({arena_bytes, sets * needed.sets.set_bytes(), 2 * aligned(bench_case.tensor_bytes())});
     position_bytes = std::max(position_bytes, sets * static_cast<std::size_t>(bench_case.shape.config.axes) *
-                                                  static_cast<std::size_t>(bench_case.tokens) * sizeof(std::int64_t));
+                                                  static_cast<std::size_t>(bench_case.tokens) * bench_case.id_bytes);
   }
   arena_ = std::make_unique<DeviceBuffer>(options.device.ordinal, arena_bytes);
   position_buffer_ = std::make_unique<DeviceBuffer>(options.device.ordinal, position_bytes);
@@ -198,15 +199,25 @@ void BenchRunner::upload_positions(const Plan& plan) {
     else
       std::generate_n(first, tokens, [&] { return position(random_); });
   }
-  position_buffer_->upload(std::as_bytes(std::span(positions_)));
+  if (plan.bench_case.id_bytes == sizeof(std::int64_t)) {
+    position_buffer_->upload(std::as_bytes(std::span(positions_)));
+  } else {
+    const std::vector<std::int32_t> narrow(positions_.begin(), positions_.end());
+    position_buffer_->upload(std::as_bytes(std::span(narrow)));
+  }
 }
 
 Result BenchRunner::call(const Plan& plan, std::int64_t set) const {
   const BenchCase& bench_case = plan.bench_case;
   const std::int32_t axes = bench_case.shape.config.axes;
-  const std::int64_t* ids = static_cast<const std::int64_t*>(position_buffer_->data()) + set * axes * bench_case.tokens;
-  const Positions positions =
-      bench_case.positions == BenchPositions::sequential ? Positions::from(0) : Positions(ids, axes);
+  const std::int64_t first_id = set * axes * bench_case.tokens;
+  Positions positions = Positions::from(0);
+  if (bench_case.positions != BenchPositions::sequential) {
+    const void* const ids = position_buffer_->data();
+    positions = bench_case.id_bytes == sizeof(std::int64_t)
+                    ? Positions(static_cast<const std::int64_t*>(ids) + first_id, axes)
+                    : Positions(static_cast<const std::int32_t*>(ids) + first_id, axes);
+  }
   const TensorView q = plan.sets.q(set), k = plan.sets.k(set);
   const TensorView q_out = plan.sets.q_out(set), k_out = plan.sets.k_out(set);
   const Apply apply{&q_out, plan.sets.has_k() ? &k_out : nullptr, bench_case.direction};

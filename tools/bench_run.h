@@ -21,6 +21,7 @@ struct BenchOptions {
   std::vector<bool> cold;  // which of the two, in order
   bool out_of_place = false, inverse = false, check = true;
   BenchPositions positions = BenchPositions::random;
+  std::size_t id_bytes = 8;
   int rounds = 21;
   std::size_t cache_bytes = 0;
   std::uint64_t seed = 1;
@@ -83,7 +84,7 @@ class BenchRunner {
   std::mt19937_64 random_;
   std::vector<BenchCase> cases_;
   std::unique_ptr<DeviceBuffer> arena_, position_buffer_;
-  std::vector<std::int64_t> positions_;  // what position_buffer_ holds: [set][axis][token]
+  std::vector<std::int64_t> positions_;  // what position_buffer_ holds, in id_bytes each: [set][axis][token]
   std::string shape_name_;
   std::map<std::string, Rope> ropes_;  // of the shape in hand, by the tuning they were made with
   const Rope* rope_ = nullptr;         // the one in use; not created where the tuning is unknown

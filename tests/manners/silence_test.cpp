@@ -33,6 +33,14 @@ void run_everything() {
   const TensorView out_view = TensorView::thd(out.data(), DataType::f32, 4, 3, 64);
   EXPECT_TRUE(apply_rope_cpu(rope, q_view, Positions(ids.data()), {.out = &out_view, .direction = Direction::inverse}));
   EXPECT_TRUE(apply_position_embeddings_cpu(rope, q_view, k_view, Positions::from(1)));
+  RopeConfig dealt = config;
+  dealt.output_pairing = OutputPairing::half_split;
+  dealt.axes = 3;
+  dealt.sections = {4, 6, 6};
+  const std::vector<std::int32_t> ids_of_axes(3 * 4, 5);
+  const Rope three(dealt, Device::cpu());
+  EXPECT_TRUE(apply_rope_cpu(three, q_view, Positions(ids_of_axes.data(), 3), {.out = &out_view}))
+      << three.created().message();
   TensorView bad = q_view;
   bad.token_stride = -1;
   EXPECT_FALSE(apply_rope_cpu(rope, bad, Positions::from(0)));
@@ -90,24 +98,29 @@ std::vector<std::string> logged_lines() {
 
 TEST(silence, is_broken_only_by_a_line_for_each_accepted_call) {
   const std::vector<std::string> lines = logged_lines();
-  ASSERT_EQ(lines.size(), 2U);
+  ASSERT_EQ(lines.size(), 3U);
   for (const std::string& line : lines) {
     EXPECT_EQ(line.rfind("hiprope bench --", 0), 0U) << line;
     EXPECT_EQ(line.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.+- "), std::string::npos) << line;
   }
   EXPECT_NE(lines[0].find(" --inverse"), std::string::npos) << lines[0];
   EXPECT_NE(lines[0].find(" --out-of-place"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[0].find(" --axes 1 --ids int64"), std::string::npos) << lines[0];
   EXPECT_NE(lines[1].find(" --kv-heads 1"), std::string::npos) << lines[1];
+  EXPECT_NE(lines[1].find(" --positions sequential"), std::string::npos) << lines[1];
+  EXPECT_NE(lines[2].find(" --axes 3 --ids int32"), std::string::npos) << lines[2];
+  EXPECT_NE(lines[2].find(" --output-pairing half_split"), std::string::npos) << lines[2];
 }
 
 // A call that an engine made can be timed again by pasting its line.
-TEST(silence, is_broken_by_a_line_that_the_command_takes) {
+TEST(silence, is_broken_by_lines_that_the_command_takes) {
 #if defined(HIPROPE_COMMAND)
-  const std::string line = logged_lines().front();
-  const std::string command =
-      HIPROPE_COMMAND + line.substr(std::string("hiprope").size()) + " --device cpu --rounds 3 --hot > /dev/null";
-  const int status = std::system(command.c_str());
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << command;
+  for (const std::string& line : logged_lines()) {
+    const std::string command =
+        HIPROPE_COMMAND + line.substr(std::string("hiprope").size()) + " --device cpu --rounds 3 --hot > /dev/null";
+    const int status = std::system(command.c_str());
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << command;
+  }
 #else
   GTEST_SKIP() << "the hiprope command is not built";
 #endif
