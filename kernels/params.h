@@ -92,6 +92,12 @@ constexpr std::uint32_t coarse_rows(std::uint32_t last) {
 enum class AngleInput { of_1a, of_3a, of_4a, of_1f };
 constexpr int kAngleInputs = 4;
 
+// Positions of a token that a kernel reads.
+constexpr int axes_of(AngleInput angles) {
+  if (angles == AngleInput::of_4a) return 4;
+  return angles == AngleInput::of_3a ? 3 : 1;
+}
+
 // Vectors of V elements that a unit has: pairs of two blocks lie in two, interleaved ones in one, which 1 element is
 // not.
 constexpr int vectors_of_unit(bool interleaved, std::int64_t elements) {

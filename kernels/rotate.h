@@ -17,7 +17,7 @@ struct Variant {
   static constexpr int bytes = access_bytes;
   static constexpr int heads_per_thread = heads_a_thread;
   static constexpr AngleInput angles = angle_input;
-  static constexpr int axes = angles == AngleInput::of_3a ? 3 : angles == AngleInput::of_4a ? 4 : 1;
+  static constexpr int axes = axes_of(angles);
   static constexpr int elements = bytes / Element::bytes;  // V
   static constexpr int words = bytes < 4 ? 1 : bytes / 4;
   static constexpr int vectors = vectors_of_unit(layout == Layout::interleaved, elements);
@@ -218,10 +218,11 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
   if constexpr (!address_first) wait_for_launch_before();
 
   // The angles wait for the position, so the position is asked for before the tensor; behind it where it only confirms
-  // a guess that was read long ago (H200: two accesses a thread, 1 to 64 tokens, 5 % faster so; several axes, 512
-  // tokens, 6 %; f32 with eight 4 %; bf16 with eight and one axis, 16384 tokens, 1 % slower). It is looked at once the
-  // tensor has been asked for (one axis: 0.971 instead of 0.964 of touch at 4096 tokens, 1.074 instead of 1.052 at 512;
-  // three, a head a thread: 1.25 instead of 1.20 at 64), except where ids of several axes would fill registers.
+  // a guess that was read long ago (H200: two accesses a thread, 1 to 64 tokens, 5 % faster so; three axes, 512 tokens,
+  // 4 %; f32 with eight accesses 4 %; bf16 with eight and one axis, 16384 tokens, 1 % slower). It is looked at once the
+  // tensor has been asked for (one axis: 0.971 instead of 0.964 of touch at 4096 tokens, 1.074 instead of 1.052 at
+  // 512). Ids of several axes would fill registers meanwhile, except in half_split kernels of one head
+  // (docs/design.md).
   constexpr bool position_first = !kOverlapsLaunches || (V::axes == 1 && accesses > 2 && V::Element::bytes == 2);
   constexpr bool looks_late = V::axes == 1 || (V::vectors == 2 && accesses == 2);
   Ids<V::axes> ids{};

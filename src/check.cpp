@@ -1,6 +1,7 @@
 // Checks of configs, views and positions, in the order a reader would think of them.
 #include "check.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -131,11 +132,14 @@ bool may_overlap(const hiprope_tensor& a, const hiprope_tensor& b) {
   const std::int64_t a_token = (a.heads - 1) * a.head_stride + a.head_dim;
   const std::int64_t b_token = (b.heads - 1) * b.head_stride + b.head_dim;
   if (a.token_stride == b.token_stride && interleave(distance, a.token_stride, a_token, b_token)) return false;
+  // A single head, whose stride is 0, is one of heads at any stride.
+  const std::int64_t head_stride = std::max(a.head_stride, b.head_stride);
+  if (a.heads > 1 && b.heads > 1 && a.head_stride != b.head_stride) return true;
   const std::int64_t a_head = (a.tokens - 1) * a.token_stride + a.head_dim;
   const std::int64_t b_head = (b.tokens - 1) * b.token_stride + b.head_dim;
-  if (a.head_stride == b.head_stride && interleave(distance, a.head_stride, a_head, b_head)) return false;
-  return !(a.token_stride == b.token_stride && a.head_stride == b.head_stride && a.head_stride > 0 &&
-           a.token_stride % a.head_stride == 0 && interleave(distance, a.head_stride, a.head_dim, b.head_dim));
+  if (interleave(distance, head_stride, a_head, b_head)) return false;
+  return !(a.token_stride == b.token_stride && head_stride > 0 && a.token_stride % head_stride == 0 &&
+           interleave(distance, head_stride, a.head_dim, b.head_dim));
 }
 
 hiprope_status check_apart(const NamedTensor& a, const NamedTensor& b) {
@@ -209,7 +213,7 @@ hiprope_status take_tensor(const char* name, const hiprope_tensor* given, const 
   }
   tensor = *given;
   if (const auto status = check_tensor({name, &tensor}, config); status != hiprope_ok) return status;
-  // The stride to a token or head that there is not may be anything; from here on it is 0.
+  // The stride of a single token or head leads nowhere; from here on it is 0.
   if (tensor.tokens == 1) tensor.token_stride = 0;
   if (tensor.heads == 1) tensor.head_stride = 0;
   return hiprope_ok;

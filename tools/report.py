@@ -61,7 +61,8 @@ CARDS = {
 MCA_ARCHITECTURES = ("gfx90a", "gfx942")
 # Times the card's memory bandwidth, by axes: with several, a thread finds the table row of every pair, which takes its
 # arithmetic too.
-LEAST_FEED = {1: 2.2, 3: 1.7, 4: 1.7}
+LEAST_FEED_OF_ONE_AXIS = 2.2
+LEAST_FEED_OF_SEVERAL = 1.7
 
 NAME = re.compile(
     r"(?P<function>rope|position_embeddings)_(?P<type>f32|f16|bf16)_(?P<layout>\w+?)_(?P<bytes>\d+)b_(?P<heads>\d)h"
@@ -260,7 +261,7 @@ def problems_of(row):
         if row["architecture"].startswith(start) and row["waves_per_simd"] is not None and row["waves_per_simd"] < waves:
             yield f"{row['waves_per_simd']} waves a SIMD with {row['vgprs']} VGPRs, expected {waves}"
     # Two accesses a thread are for launches too short to be bound by memory (src/tuning_table.inc).
-    least_feed = LEAST_FEED[row["axes"]]
+    least_feed = LEAST_FEED_OF_ONE_AXIS if row["axes"] == 1 else LEAST_FEED_OF_SEVERAL
     if row["accesses"] > 2 and row.get("alu_feed", least_feed) < least_feed:
         yield f"the ALUs feed {row['alu_feed']:.2f} times the bandwidth of {row['card']}, expected {least_feed}"
 

@@ -319,6 +319,20 @@ TEST(Call, SlicesOfOneBufferAreApart) {
   c.q = TensorView::thd(c.memory.data(), DataType::f32, 3, 4, 128).dim_range(0, 64);
   c.q_out = TensorView::thd(c.memory.data(), DataType::f32, 3, 4, 128).dim_range(64, 64);
   EXPECT_EQ(hiprope_apply_rope_cpu(rope, &c.q, &c.positions, &c.options), hiprope_ok) << hiprope_last_error();
+  // One head, whose stride does not count, between the heads of the other tensor.
+  for (const std::int64_t tokens : {1, 3}) {
+    const TensorView four(c.memory.data(), DataType::f32, tokens, 4, 64, 512, 128);
+    for (const std::int64_t stride : {std::int64_t{0}, std::int64_t{7}, std::int64_t{128}}) {
+      for (const bool apart : {true, false}) {
+        const TensorView one(c.memory.data() + (apart ? 64 : 63), DataType::f32, tokens, 1, 64, 512, stride);
+        for (const auto& [q, k] : {std::pair{&four, &one}, {&one, &four}}) {
+          EXPECT_EQ(hiprope_apply_position_embeddings_cpu(rope, q, k, &c.positions, nullptr),
+                    apart ? hiprope_ok : hiprope_error_view_overlap)
+              << q->heads << " heads of Q, " << tokens << " tokens, stride " << stride << ": " << hiprope_last_error();
+        }
+      }
+    }
+  }
   hiprope_destroy(rope);
 }
 

@@ -97,12 +97,6 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
   return status;
 }
 
-// Axes that a kernel reads positions of.
-int axes_of(AngleInput angles) {
-  if (angles == AngleInput::of_4a) return 4;
-  return angles == AngleInput::of_3a ? 3 : 1;
-}
-
 bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant) {
   const internal::VariantRow& planned = internal::kVariants[launch.plan.variant];
   const internal::VariantRow& row = internal::kVariants[variant];
@@ -187,8 +181,8 @@ std::vector<BodyChoice> choices_of(const Case& c, const hiprope_rope& rope, cons
   if (planned.plan.blocks == 0) return choices;
   for (int variant = 0; variant < internal::kVariantCount; ++variant) {
     if (!can_run(rope, planned, variant)) continue;
-    // Kernels of one and of two heads a thread take turns in variants.inc; this choice does not go with that.
-    const std::uint64_t draw = c.seed + static_cast<std::uint64_t>(variant) / 2;
+    // A bit that does not go with the order of variants.inc.
+    const std::uint64_t draw = c.seed + (static_cast<std::uint64_t>(variant) * 0x9E3779B97F4A7C15U >> 63);
     choices.push_back({variant, draw % 2 == 0 ? 2 : c.tokens});
   }
   return choices;

@@ -40,7 +40,8 @@ struct BodyChoice {
   std::int64_t chunk_tokens = 0;
 };
 
-// Whether another kernel can do the launch: a narrower one always can, if the Rope has what it reads.
+// Whether another kernel can do the launch: one as narrow or narrower, of as many axes or more, if the Rope has what it
+// reads. Kernels of one axis and of several do not stand in for each other.
 bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant);
 // Turns the launch over to another kernel, in chunks of at most `chunk_tokens` tokens, as params.h describes.
 void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice);

@@ -146,10 +146,13 @@ TEST(LaunchPlan, NarrowAccessesOfFourAxesHaveAKernel) {
     draft.config.axes = 4;
     draft.config.axis_layout = AxisLayout::round_robin;
     draft.position_axes = 4;
-    for (const char* architecture : {"sm_90", "gfx942"}) {
-      const internal::VariantRow& variant = Planned(build(draft), architecture).variant();
-      EXPECT_EQ(variant.angles, AngleInput::of_4a);
-      EXPECT_EQ(variant.access_bytes, bytes);
+    for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
+      draft.config.pairing = pairing;
+      for (const char* architecture : {"sm_90", "cpu"}) {  // which take two accesses a thread, and four
+        const internal::VariantRow& variant = Planned(build(draft), architecture).variant();
+        EXPECT_EQ(variant.angles, AngleInput::of_4a);
+        EXPECT_EQ(variant.access_bytes, pairing == Pairing::half_split ? bytes : std::min(16, 2 * bytes));
+      }
     }
   }
 }

@@ -242,7 +242,7 @@ Group axes() {
   return group("axes", drafts);
 }
 
-// Positions at the edges of coarse and fine rows, as large launches multiply them.
+// Positions on either side of where coarse and fine rows begin anew, see coarse_row.
 Group rows_of_factors() {
   std::vector<Draft> drafts;
   for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
@@ -354,7 +354,6 @@ std::vector<Group> make_groups() {
                              .q_heads = 9,
                              .k_heads = 2,
                              .out_of_place = true}}),
-      // Ids on either side of where coarse and fine rows begin anew, see coarse_row.
       rows_of_factors(),
       group("zero_size", {{.config = config_of(64), .tokens = 0, .k_heads = 1},
                           {.config = config_of(64), .q_heads = 0},
