@@ -191,10 +191,33 @@ HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, bool counts
   if (out.data != in.data) store_heads<V>(out, at.in, group.last, vectors);
 }
 
+// In which order a kernel asks for what, by measurement on an H200.
+template <typename V>
+struct Order {
+  static constexpr int accesses = V::heads_per_thread * V::vectors;
+  static constexpr bool one_head = V::vectors == 2 && accesses == 2;
+
+  // Launches of few accesses are short: what the tensor's address takes shall be done before the wait for the launch
+  // before and not, as the compiler would have it, after (2 to 9 % at 64 tokens; other kernels lose registers by it, or
+  // have the address early anyway).
+  static constexpr bool address_first = V::bytes == 16 && one_head;
+
+  // The angles wait for the position, so the position is asked for before the tensor; behind it where it only confirms
+  // a guess that was read long ago (two accesses a thread, 1 to 64 tokens, 5 % faster so; three axes, 512 tokens, 4 %;
+  // f32 with eight accesses 4 %; bf16 with eight and one axis, 16384 tokens, 1 % slower).
+  static constexpr bool position_first = !kOverlapsLaunches || (V::axes == 1 && accesses > 2 && V::Element::bytes == 2);
+
+  // It is looked at once the tensor has been asked for (one axis: 0.971 instead of 0.964 of touch at 4096 tokens, 1.074
+  // instead of 1.052 at 512). Ids of several axes would fill registers meanwhile, except in half_split kernels of one
+  // head (docs/design.md).
+  static constexpr bool looks_late = V::axes == 1 || one_head;
+};
+
 // One unit of a head group. Heads beyond the last repeat the last and are not stored. With `copies` some units are of
 // pass-through elements; they ask for memory where others do, so that a wave of both kinds waits once.
 template <typename V, int tensors, bool copies>
 HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
+  using Order = hiprope::Order<V>;
   constexpr int heads = V::heads_per_thread;
   const HeadGroup<V, tensors> group(p, group_index);
   const bool turns = !copies || unit < p.rotate_units;
@@ -210,33 +233,21 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
     guessed = turns && guess.in_table;
     if (guessed) load_unit_angles<V>(p, guess, at.pair, cos_sin);
   }
-  // Launches of few accesses are short: what the tensor's address takes shall be done before the wait and not, as the
-  // compiler would have it, after. No tensor lies where refused tokens are counted; the compiler does not know (H200: 2
-  // to 9 % at 64 tokens; other kernels lose registers by it, or have the address early anyway).
-  constexpr int accesses = heads * V::vectors;
-  constexpr bool address_first = V::bytes == 16 && V::vectors == 2 && accesses == 2;
-  if constexpr (!address_first) wait_for_launch_before();
+  if constexpr (!Order::address_first) wait_for_launch_before();
 
-  // The angles wait for the position, so the position is asked for before the tensor; behind it where it only confirms
-  // a guess that was read long ago (H200: two accesses a thread, 1 to 64 tokens, 5 % faster so; three axes, 512 tokens,
-  // 4 %; f32 with eight accesses 4 %; bf16 with eight and one axis, 16384 tokens, 1 % slower). It is looked at once the
-  // tensor has been asked for (one axis: 0.971 instead of 0.964 of touch at 4096 tokens, 1.074 instead of 1.052 at
-  // 512). Ids of several axes would fill registers meanwhile, except in half_split kernels of one head
-  // (docs/design.md).
-  constexpr bool position_first = !kOverlapsLaunches || (V::axes == 1 && accesses > 2 && V::Element::bytes == 2);
-  constexpr bool looks_late = V::axes == 1 || (V::vectors == 2 && accesses == 2);
   Ids<V::axes> ids{};
   Rows<V::axes> rows{};
-  const auto ask = [&] {
-    if constexpr (looks_late) {
+  const auto ask_for_position = [&] {
+    if constexpr (Order::looks_late) {
       ids = ask_for_ids<V::axes>(p, token);
     } else {
       rows = find_rows<V::axes>(p, token);
     }
   };
-  if constexpr (position_first) ask();
+  if constexpr (Order::position_first) ask_for_position();
   const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
-  if (address_first && in.data != static_cast<void*>(p.refused)) wait_for_launch_before();
+  // No tensor lies where refused tokens are counted; the compiler does not know, and so has the address here.
+  if (Order::address_first && in.data != static_cast<void*>(p.refused)) wait_for_launch_before();
   std::uint32_t vectors[heads][V::vectors][V::words];
   const char* head = in.data;
   HIPROPE_UNROLL
@@ -244,8 +255,8 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
     load_unit<V>(head, at.in, vectors[i]);
     if (i < group.last) head += in.step;
   }
-  if constexpr (!position_first) ask();
-  if constexpr (looks_late) rows = rows_of(p, token, ids);
+  if constexpr (!Order::position_first) ask_for_position();
+  if constexpr (Order::looks_late) rows = rows_of(p, token, ids);
   if (turns && !rows.in_table) {
     refuse_token<V, tensors>(p, token, group_index == 0 && unit == 0, group, in, at, vectors);
     return;
