@@ -116,10 +116,9 @@ struct KernelParams {
   // coarse_row and its fine_row. Null where no kernel of the Rope takes them.
   const double* coarse;
   const double* fine;
-  const void* ids;  // [axes][tokens] int32 or int64; null: token t has position start + t
-  const std::uint8_t*
-      axis;                // [pairs], which axis's position turns a pair, for 3a and 4a; null where a Rope has one axis
-  std::uint64_t* refused;  // [2]: tokens with a position outside the table; the smallest such token index
+  const void* ids;           // [axes][tokens] int32 or int64; null: token t has position start + t
+  const std::uint8_t* axis;  // [pairs], which axis's position turns a pair; null where a Rope has one axis
+  std::uint64_t* refused;    // [2]: tokens with a position outside the table; the smallest such token index
   std::int64_t start;
   std::int64_t max_positions;
   std::int64_t tokens;

@@ -84,7 +84,7 @@ class BenchRunner {
   std::mt19937_64 random_;
   std::vector<BenchCase> cases_;
   std::unique_ptr<DeviceBuffer> arena_, position_buffer_;
-  std::vector<std::int64_t> positions_;  // what position_buffer_ holds, in id_bytes each: [set][axis][token]
+  std::vector<std::int64_t> positions_;  // those that position_buffer_ holds in id_bytes each: [set][axis][token]
   std::string shape_name_;
   std::map<std::string, Rope> ropes_;  // of the shape in hand, by the tuning they were made with
   const Rope* rope_ = nullptr;         // the one in use; not created where the tuning is unknown

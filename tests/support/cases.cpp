@@ -1,6 +1,7 @@
 // The case table, grouped by what a group shows.
 #include "tests/support/cases.h"
 
+#include <array>
 #include <limits>
 
 #include <fmt/format.h>
@@ -204,12 +205,13 @@ Group axes() {
     }
   };
   // Token i's position on axis i is outside the table, which refuses the token; the last token's are inside.
+  constexpr std::array<std::int64_t, 3> outside{kPositions, -1, std::int64_t{1} << 40};
   const auto add_refused = [&](const RopeConfig& config) {
     const std::int64_t tokens = config.axes + 1;
     std::vector<std::int64_t> ids;
     for (std::int64_t axis = 0; axis < config.axes; ++axis) {
       for (std::int64_t token = 0; token < tokens; ++token) ids.push_back(token + 4 * axis);
-      ids[static_cast<std::size_t>(axis * tokens + axis)] = axis % 2 == 0 ? kPositions : -1;
+      ids[static_cast<std::size_t>(axis * tokens + axis)] = outside[static_cast<std::size_t>(axis) % outside.size()];
     }
     drafts.push_back(
         {.config = config, .tokens = tokens, .out_of_place = true, .ids = ids, .position_axes = config.axes});
