@@ -133,8 +133,10 @@ def is_valu(instruction):
     return instruction.startswith("v_")
 
 
-def is_product(instruction):
-    return re.match(r"v_(pk_|dual_)?(fma|fmac|mad|mac|mul)(_|k_|ak_|mk_)*f32", instruction) is not None
+def fmas_of(instruction):
+    """Fused multiply-adds of float32 that an instruction does for a lane; mixed ones round the sum to float16."""
+    found = re.findall(r"v_(pk_|dual_)?(?:fma|fmac)(?:_f32|ak_f32|mk_f32|_mixlo_f16|_mixhi_f16|_mix_f32)", instruction)
+    return sum(2 if kind == "pk_" else 1 for kind in found)
 
 
 def is_load(instruction):
@@ -150,37 +152,34 @@ def memory_bytes(instruction):
     return sizes.get(match[1], 1 if "byte" in match[1] or match[1] in ("u8", "i8", "b8") else 2)
 
 
-def main_route(blocks, expected_loads):
+def main_route(blocks, expected_bytes, expected_fmas):
     """The instructions of a thread that rotates: of all routes through the kernel, each loop body taken once, those with
-    at least half as many products as the most (a compiler may lay the code for heads that are copied in part, which
-    rotates too, before that for others, as if a thread could run both), then with a number of loads nearest to
-    `expected_loads`, then with the most products, then with the fewest instructions."""
+    `expected_fmas`, which only whole rotations have; of them that which loads a number of bytes nearest to
+    `expected_bytes`, which leaves out what a thread never does one after the other; then that with the fewest
+    instructions. None if there is no such route."""
     memory = {}
 
-    def best_from(label, above):
+    def shortest_from(label, above):
         if label in memory:
             return memory[label]
         block = blocks[label]
-        loads = sum(map(is_load, block.instructions))
-        products = sum(map(is_product, block.instructions))
+        loaded = sum(map(memory_bytes, filter(is_load, block.instructions)))
+        fmas = sum(map(fmas_of, block.instructions))
         found = {}
-        for following in block.next:
-            if following in above or following not in blocks:
-                continue
-            for count, (later_products, cost, route) in best_from(following, above | {label}).items():
-                score = (products + later_products, cost - len(block.instructions), [label, *route])
-                if count + loads not in found or score[:2] > found[count + loads][:2]:
-                    found[count + loads] = score
-        if not found:
-            found = {loads: (products, -len(block.instructions), [label])}
+        following = [name for name in block.next if name not in above and name in blocks]
+        for routes in [shortest_from(name, above | {label}) for name in following] or [{(0, 0): (0, [])}]:
+            for (later_bytes, later_fmas), (length, route) in routes.items():
+                key = (loaded + later_bytes, fmas + later_fmas)
+                if key[1] <= expected_fmas and (key not in found or length + len(block.instructions) < found[key][0]):
+                    found[key] = (length + len(block.instructions), [label, *route])
         memory[label] = found
         return found
 
-    routes = best_from("", frozenset())
-    most = max(products for products, _, _ in routes.values())
-    candidates = [count for count, (products, _, _) in routes.items() if 2 * products >= most]
-    chosen = min(candidates, key=lambda count: (abs(count - expected_loads), -routes[count][0]))
-    return [instruction for label in routes[chosen][2] for instruction in blocks[label].instructions]
+    routes = {key: route for key, route in shortest_from("", frozenset()).items() if key[1] == expected_fmas}
+    if not routes:
+        return None
+    chosen = min(routes, key=lambda key: (abs(key[0] - expected_bytes), routes[key][0]))
+    return [instruction for label in routes[chosen][1] for instruction in blocks[label].instructions]
 
 
 def waves_per_simd(architecture, vgprs, sgprs):
@@ -209,9 +208,11 @@ def read_kernel(architecture, name, metadata, blocks):
     vectors = 1 if part["layout"] == "interleaved" and elements > 1 else 2  # of a head
     accesses = vectors * heads
     pairs = vectors * elements // 2  # of a thread, in each of its heads
-    # With several axes a load for each pair's angles, and one for the axes of eight. Positions may be read or counted.
-    angle_loads = max(pairs // 2, 1) if axes == 1 else pairs + max(pairs // 8, 1)
-    route = main_route(blocks, accesses + angle_loads)
+    # A position of 8 bytes an axis, 8 bytes of angles a pair, and with several axes a byte that says a pair's.
+    angle_bytes = 8 * axes + 8 * pairs + (pairs if axes > 1 else 0)
+    route = main_route(blocks, accesses * access + angle_bytes, 2 * pairs * heads)
+    if route is None:
+        sys.exit(f"report: no route through {name} for {architecture} has {2 * pairs * heads} fused multiply-adds")
     everything = [instruction for block in blocks.values() for instruction in block.instructions]
     stores = [memory_bytes(line) for line in everything if line.startswith("global_store")]
     lane_bytes = 2 * accesses * access  # read and written
