@@ -126,13 +126,13 @@ struct Entries {
 };
 
 HIPROPE_DEVICE Entries find_table_entries(const KernelParams& p, std::int32_t pair) {
-  return {2 * static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tile_shift)),
-          2 * static_cast<std::uint32_t>(table_location(2, p.pairs, p.tile_shift))};
+  return {2 * static_cast<std::uint32_t>(table_location(pair, p.pairs, p.tiles.table)),
+          2 * static_cast<std::uint32_t>(table_location(2, p.pairs, p.tiles.table))};
 }
 
 HIPROPE_DEVICE Entries find_factor_entries(const KernelParams& p, std::int32_t pair) {
-  return {2 * static_cast<std::uint32_t>(factor_location(pair, p.pairs, p.tile_shift)),
-          2 * static_cast<std::uint32_t>(factor_location(1, p.pairs, p.tile_shift))};
+  return {2 * static_cast<std::uint32_t>(entry_location(pair, p.pairs, p.tiles.factors)),
+          2 * static_cast<std::uint32_t>(entry_location(1, p.pairs, p.tiles.factors))};
 }
 
 // cos and sin of `count` consecutive pairs, as cos, sin, cos, sin, ...; `pair` is a multiple of `count`.
@@ -146,18 +146,42 @@ HIPROPE_DEVICE void load_angles(const KernelParams& p, const Rows<1>& rows, std:
   }
 }
 
-template <int count, int axes>
-HIPROPE_DEVICE void load_angles(const KernelParams& p, const Rows<axes>& rows, std::int32_t pair, float* cos_sin) {
-  const std::uint32_t axis_of_pairs = load_bytes<count>(p.axis + pair);
-  const Entries entries = find_table_entries(p, pair);
+// Which axis's position turns each pair of a unit of V, a Variant of rotate.h: a byte each.
+template <typename V>
+struct UnitAxes {
+  static constexpr int pairs_a_word = V::pairs < 4 ? V::pairs : 4;
+  std::uint32_t words[V::pairs / pairs_a_word];
+};
+
+template <typename V>
+HIPROPE_DEVICE UnitAxes<V> load_unit_axes(const KernelParams& p, std::int32_t pair) {
+  constexpr int step = UnitAxes<V>::pairs_a_word;
+  UnitAxes<V> axes{};
+  if constexpr (V::axes > 1) {
+    HIPROPE_UNROLL
+    for (int i = 0; i < V::pairs; i += step) axes.words[i / step] = load_bytes<step>(p.axis + pair + i);
+  }
+  return axes;
+}
+
+// cos and sin of a unit's pairs, each by its axis. Rows have the plain order here, and the table at most 2^32 pairs:
+// where a unit's pairs begin in each axis's row is one product of 32 bits an axis.
+template <typename V>
+HIPROPE_DEVICE void load_angles_by_axis(const KernelParams& p, const Rows<V::axes>& rows, const UnitAxes<V>& axes,
+                                        std::int32_t pair, float* cos_sin) {
+  constexpr int step = UnitAxes<V>::pairs_a_word;
+  std::uint32_t first[V::axes];  // pairs from the table's start
   HIPROPE_UNROLL
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t axis = axis_of_pairs >> (8 * i);
-    const std::uint32_t even = (axis & 2U) != 0 ? rows.row[2] : rows.row[0];
-    std::uint32_t odd = rows.row[1];
-    if constexpr (axes == 4) odd = (axis & 2U) != 0 ? rows.row[3] : odd;
-    const float* const row = table_row(p, (axis & 1U) != 0 ? odd : even);
-    load_constants<8>(row + entries.first + i / 2 * entries.apart + i % 2 * 2, cos_sin + 2 * i);
+  for (int axis = 0; axis < V::axes; ++axis) {
+    first[axis] = rows.row[axis] * static_cast<std::uint32_t>(p.pairs) + static_cast<std::uint32_t>(pair);
+  }
+  HIPROPE_UNROLL
+  for (int i = 0; i < V::pairs; ++i) {
+    const std::uint32_t axis = axes.words[i / step] >> (8 * (i % step));
+    const std::uint32_t even = (axis & 2U) != 0 ? first[2] : first[0];
+    std::uint32_t odd = first[1];
+    if constexpr (V::axes == 4) odd = (axis & 2U) != 0 ? first[3] : odd;
+    load_constants<8>(p.table + 2 * std::uint64_t{(axis & 1U) != 0 ? odd : even} + 2 * i, cos_sin + 2 * i);
   }
 }
 
@@ -179,14 +203,17 @@ HIPROPE_DEVICE void multiply_angles(const KernelParams& p, const Rows<1>& rows, 
   }
 }
 
-// cos and sin of all pairs of a unit of V, a Variant of rotate.h, in the order of rotate_unit.
-template <typename V>
+// cos and sin of all pairs of a unit of V in the order of rotate_unit. `axes` are loaded here if they were not before.
+template <typename V, bool loads_axes>
 HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const Rows<V::axes>& rows, std::int32_t pair,
-                                     float* cos_sin) {
+                                     UnitAxes<V>& axes, float* cos_sin) {
+  if constexpr (loads_axes) axes = load_unit_axes<V>(p, pair);
   if constexpr (V::angles == AngleInput::of_1f) {
     multiply_angles<V::pairs>(p, rows, pair, cos_sin);
+  } else if constexpr (V::axes > 1) {
+    load_angles_by_axis<V>(p, rows, axes, pair, cos_sin);
   } else {
-    constexpr int count = V::pairs < 4 ? V::pairs : 4;  // axes of so many are read at a time
+    constexpr int count = V::pairs < 4 ? V::pairs : 4;
     HIPROPE_UNROLL
     for (int i = 0; i < V::pairs; i += count) load_angles<count>(p, rows, pair + i, cos_sin + 2 * i);
   }

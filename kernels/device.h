@@ -189,14 +189,6 @@ HIPROPE_DEVICE void atomic_min(std::uint64_t* address, std::uint64_t value) {
 #endif
 }
 
-// Whether lanes that rotate heads do so for all of them before any lane of a wave stores, where others copy. Registers
-// of bf16 half_split kernels by this and by storing each head at once: gfx942 61 and 68, sm_90 112 and 88.
-#if defined(__HIP__)
-inline constexpr bool kRotatesAllFirst = true;
-#else
-inline constexpr bool kRotatesAllFirst = false;
-#endif
-
 // From compute capability 9.0 on a kernel may begin while the launch before it in the stream drains. Until
 // wait_for_launch_before returns, memory that the launch before writes must not be relied on.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900

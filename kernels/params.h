@@ -34,8 +34,15 @@ constexpr std::uint32_t divide(std::uint32_t n, Divisor d) {
   return static_cast<std::uint32_t>((std::uint64_t{n} * d.multiplier) >> d.shift);
 }
 
+// In which order rows of the table and of factors keep their entries, see entry_location.
+struct TileShifts {
+  std::int32_t table;
+  std::int32_t factors;
+};
+
 // Where a row of angles keeps an entry of 16 bytes. The 2^tile_shift entries one thread reads lie apart, so that the
-// threads of a head read neighbouring entries at a time. tile_shift 0 is the plain order.
+// threads of a head read neighbouring entries at a time. tile_shift 0 is the plain order. An entry of factors is a
+// pair's.
 constexpr std::int32_t entry_location(std::int32_t entry, std::int32_t entries, std::int32_t tile_shift) {
   return (entry & ((1 << tile_shift) - 1)) * (entries >> tile_shift) + (entry >> tile_shift);
 }
@@ -44,12 +51,6 @@ constexpr std::int32_t entry_location(std::int32_t entry, std::int32_t entries, 
 // tile_shift 0.
 constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std::int32_t tile_shift) {
   return 2 * entry_location(pair >> 1, pairs >> 1, tile_shift) + (pair & 1);
-}
-
-// Where a row of factors keeps cos and sin of a pair, as an index of pairs: an entry has one, so a tile twice as many
-// as in the table.
-constexpr std::int32_t factor_location(std::int32_t pair, std::int32_t pairs, std::int32_t tile_shift) {
-  return entry_location(pair, pairs, tile_shift == 0 ? 0 : tile_shift + 1);
 }
 
 // A position is the sum of a fine part, the kFineBits bits of it from bit kFineShift on, and a coarse part, the others.
@@ -112,7 +113,7 @@ struct KernelParams {
   TensorParams q;
   TensorParams k;
   const float* table;  // [max_positions][pairs][2]: cos, sin of pairs in the order of table_location
-  // The table's factors, [rows][pairs][2] in the order of factor_location: a position's angles are the products of its
+  // The table's factors, [rows][pairs][2] in the order of entry_location: a position's angles are the products of its
   // coarse_row and its fine_row. Null where no kernel of the Rope takes them.
   const double* coarse;
   const double* fine;
@@ -134,10 +135,9 @@ struct KernelParams {
   std::int32_t copy_units;
   std::int32_t copied_vectors;  // of a head, that copy_units are made of
   std::int32_t pairs;           // R/2
-  std::int32_t tile_shift;      // see entry_location
-  std::int32_t half_block;      // half_split: pairs in one block; B/2
+  TileShifts tiles;
+  std::int32_t half_block;  // half_split: pairs in one block; B/2
   std::int32_t rotary_offset;
-  std::int32_t rotary_dim;  // R
   std::int32_t block_threads;
   std::int32_t in_place;  // 1: every `out` equals its `in`, strides too
   float sin_sign;         // +1 forward, -1 inverse

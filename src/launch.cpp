@@ -176,9 +176,8 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   p.axis_stride = call.positions.axis_stride;
   p.axes = axes;
   p.ids_bytes = call.positions.type == hiprope_position_int64 ? 8 : 4;
-  p.tile_shift = rope.tile_shift;
+  p.tiles = rope.tiles;
   p.rotary_offset = config.rotary_offset;
-  p.rotary_dim = config.rotary_dim;
   p.in_place = call.in_place ? 1 : 0;
   p.sin_sign = call.direction == hiprope_inverse ? -1.0F : 1.0F;
   const auto& of_bytes =

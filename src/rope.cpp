@@ -14,6 +14,8 @@ namespace hiprope::internal {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+// Kernels of several axes count the table's pairs in 32 bits.
+constexpr std::uint64_t kMostTableBytesOfAxes = (std::uint64_t{1} << 32) * 2 * sizeof(float);
 
 void choose_layout(hiprope_rope& rope) {
   const hiprope_config& config = rope.config;
@@ -26,10 +28,13 @@ void choose_layout(hiprope_rope& rope) {
   }
 }
 
-// Entries of the table that one thread of the widest kernel reads: V/2 of a unit of two vectors, V/4 of one.
-std::int32_t choose_tile_shift(Layout layout, int pairs) {
-  if (pairs % 4 != 0) return 0;
-  return layout == Layout::interleaved || pairs % 8 != 0 ? 1 : 2;
+// A tile has what one thread of the widest kernel reads: four pairs, or eight in two vectors; two are an entry of the
+// table. With several axes a token reads parts of several rows, which are runs of memory in the plain order (H200,
+// three axes, 16384 tokens: 0.963 instead of 0.948 of touch).
+TileShifts choose_tiles(Layout layout, std::int32_t pairs, std::int32_t axes) {
+  if (pairs % 4 != 0) return {};
+  const std::int32_t factors = layout == Layout::interleaved || pairs % 8 != 0 ? 2 : 3;
+  return {axes > 1 ? 0 : factors - 1, factors};
 }
 
 // Opens the GPU and decides, once, whether calls run there or through the host.
@@ -82,16 +87,19 @@ hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_
     return fail(hiprope_error_max_positions, "config.max_positions ", rope.config.max_positions,
                 " makes a table too large to address");
   }
+  if (rope.config.axes > 1 && rope.table_bytes > kMostTableBytesOfAxes) {
+    return fail(hiprope_error_max_positions, "config.max_positions ", rope.config.max_positions, " makes a table of ",
+                rope.table_bytes, " bytes, with several axes it must have at most ", kMostTableBytesOfAxes);
+  }
   choose_layout(rope);
   rope.device = device;
   if (device != hiprope_device_cpu) {
     if (const auto status = open_gpu(rope, fallback, hidden); status != hiprope_ok) return status;
   }
   rope.variants = index_variants(rope.layout, /*have_factors=*/rope.config.angles == hiprope_angles_exact);
-  if (rope.path == hiprope_path_gpu) rope.tile_shift = choose_tile_shift(rope.layout, rope.frequencies.pairs);
+  if (rope.path == hiprope_path_gpu) rope.tiles = choose_tiles(rope.layout, rope.frequencies.pairs, rope.config.axes);
   Tables tables;
-  const auto status =
-      make_tables(rope.frequencies, rope.config.max_positions, rope.config.angles, rope.tile_shift, tables);
+  const auto status = make_tables(rope.frequencies, rope.config.max_positions, rope.config.angles, rope.tiles, tables);
   if (status != hiprope_ok) return status;
   if (rope.path == hiprope_path_gpu) return upload_tables(rope, tables);
   rope.host_table = std::move(tables.table);

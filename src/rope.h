@@ -35,9 +35,9 @@ struct hiprope_rope {
   hiprope_config config = {};  // defaults filled in; its pointers are not kept
   hiprope::internal::Frequencies frequencies;
   hiprope::internal::Layout layout = hiprope::internal::Layout::half_split;
-  std::int32_t block_in = 0;    // B of the pairs read
-  std::int32_t block_out = 0;   // B of the pairs written
-  std::int32_t tile_shift = 0;  // order of the device tables' rows, see entry_location
+  std::int32_t block_in = 0;       // B of the pairs read
+  std::int32_t block_out = 0;      // B of the pairs written
+  hiprope::TileShifts tiles = {};  // order of the device tables' rows
   std::int32_t device = hiprope_device_cpu;
   std::int32_t path = hiprope_path_cpu;
   std::int32_t compute_units = 0;

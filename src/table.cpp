@@ -22,7 +22,7 @@ void fill_factors(const Frequencies& frequencies, std::int64_t rows, std::uint32
     const double position = position_of(static_cast<std::uint32_t>(row));
     for (std::int32_t pair = 0; pair < pairs; ++pair) {
       const double angle = position * frequencies.inv_freq[static_cast<std::size_t>(pair)];
-      double* const entry = factors + (row * pairs + factor_location(pair, pairs, tile_shift)) * 2;
+      double* const entry = factors + (row * pairs + entry_location(pair, pairs, tile_shift)) * 2;
       entry[0] = scaling * std::cos(angle);
       entry[1] = scaling * std::sin(angle);
     }
@@ -30,17 +30,17 @@ void fill_factors(const Frequencies& frequencies, std::int64_t rows, std::uint32
 }
 
 // cos and sin of sums of angles. kernels/angles.h multiplies in this order.
-void multiply_factors(const Tables& tables, std::int64_t max_positions, std::int32_t pairs, std::int32_t tile_shift) {
+void multiply_factors(const Tables& tables, std::int64_t max_positions, std::int32_t pairs, TileShifts tiles) {
 #pragma omp parallel for schedule(static) if (max_positions * pairs > kFewEntries)
   for (std::int64_t position = 0; position < max_positions; ++position) {
     const auto at = static_cast<std::uint32_t>(position);
     const double* const coarses = tables.coarse.get() + std::int64_t{coarse_row(at)} * pairs * 2;
     const double* const fines = tables.fine.get() + std::int64_t{fine_row(at)} * pairs * 2;
     for (std::int32_t pair = 0; pair < pairs; ++pair) {
-      const std::int64_t entry_at = std::int64_t{2} * factor_location(pair, pairs, tile_shift);
+      const std::int64_t entry_at = std::int64_t{2} * entry_location(pair, pairs, tiles.factors);
       const double* const coarse = coarses + entry_at;
       const double* const fine = fines + entry_at;
-      float* const entry = tables.table.get() + (position * pairs + table_location(pair, pairs, tile_shift)) * 2;
+      float* const entry = tables.table.get() + (position * pairs + table_location(pair, pairs, tiles.table)) * 2;
       entry[0] = static_cast<float>(std::fma(coarse[0], fine[0], -(coarse[1] * fine[1])));
       entry[1] = static_cast<float>(std::fma(coarse[1], fine[0], coarse[0] * fine[1]));
     }
@@ -73,7 +73,7 @@ std::uint64_t table_bytes(std::int64_t max_positions, int pairs) {
 }
 
 hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_positions, std::int32_t angles,
-                           std::int32_t tile_shift, Tables& tables) {
+                           TileShifts tiles, Tables& tables) {
   const bool exact = angles == hiprope_angles_exact;
   const std::int32_t pairs = frequencies.pairs;
   const std::uint64_t bytes = table_bytes(max_positions, pairs);
@@ -93,12 +93,12 @@ hiprope_status make_tables(const Frequencies& frequencies, std::int64_t max_posi
                 " bytes of host memory and its factors ", made.coarse_bytes + made.fine_bytes);
   }
   if (exact) {
-    fill_factors(frequencies, coarse_rows(last), coarse_position, frequencies.attention_scaling, tile_shift,
+    fill_factors(frequencies, coarse_rows(last), coarse_position, frequencies.attention_scaling, tiles.factors,
                  made.coarse.get());
-    fill_factors(frequencies, fine_rows(last), fine_position, 1.0, tile_shift, made.fine.get());
-    multiply_factors(made, max_positions, pairs, tile_shift);
+    fill_factors(frequencies, fine_rows(last), fine_position, 1.0, tiles.factors, made.fine.get());
+    multiply_factors(made, max_positions, pairs, tiles);
   } else {
-    fill_float32_angles(frequencies, max_positions, tile_shift, made.table.get());
+    fill_float32_angles(frequencies, max_positions, tiles.table, made.table.get());
   }
   tables = std::move(made);
   return hiprope_ok;

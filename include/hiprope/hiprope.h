@@ -42,7 +42,7 @@ enum hiprope_status_code {
   hiprope_error_rotary_dim = -5,      /* rotary_dim odd, out of range, or past the end of the head */
   hiprope_error_pairing = -6,         /* pair_block does not divide rotary_dim, or is odd */
   hiprope_error_base = -7,            /* base not finite or not above zero */
-  hiprope_error_max_positions = -8,   /* max_positions below 1 or above 2^31, or a table too large to address */
+  hiprope_error_max_positions = -8,   /* max_positions below 1 or above 2^31, or a table too large */
   hiprope_error_scaling = -9,         /* a scaling parameter missing, out of range, or of the wrong length */
   hiprope_error_axes = -10,           /* axes, sections or axis map inconsistent */
   hiprope_error_data_type = -11,      /* tensors of one call differ in data type */
@@ -164,7 +164,8 @@ typedef struct hiprope_config {
   int32_t output_pairing; /* enum hiprope_output_pairing */
   int32_t angles;         /* enum hiprope_angles */
   int32_t axes;           /* positions per token, 1 to 4; 0 = 1 */
-  int64_t max_positions;  /* rows of the table, at most 2^31: positions 0 .. max_positions - 1 rotate */
+  int64_t max_positions;  /* rows of the table, at most 2^31: positions 0 .. max_positions - 1 rotate; with several axes
+                             the table, 4 * R * max_positions bytes, has at most 2^35 */
   double base;            /* rope_theta; 0 = 10000 */
   hiprope_scaling scaling;
   int32_t axis_layout;         /* enum hiprope_axis_layout */

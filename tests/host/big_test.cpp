@@ -94,7 +94,7 @@ TEST_P(BigTensors, RowsFarApartHaveTheBitsOfRowsCloseTogether) {
   BodyLaunch launch;
   ASSERT_EQ(internal::plan_launch(*rope.get(), call, launch.plan), hiprope_ok) << hiprope_last_error();
   BodyTables tables(*rope.get());
-  tables.give(0, launch);
+  tables.give({}, launch);
   KernelParams& p = launch.plan.params;
   p.refused = launch.refused;
   std::set<std::pair<std::int64_t, std::int64_t>> blocks;  // chunk, block
@@ -119,6 +119,55 @@ TEST_P(BigTensors, RowsFarApartHaveTheBitsOfRowsCloseTogether) {
       wanted += big.head_dim;
     }
   }
+}
+
+// Positions up to 2^31 - 1 on two axes, in a table of 2^32 pairs that has only the rows of the last eight positions:
+// the bits are those of the first eight positions in a small table of these rows.
+TEST(BigTable, TheLastOf2To32PairsTurns) {
+  constexpr std::int64_t kTokens = 64;
+  constexpr std::int32_t kHeadDim = 4, kPositions = 8;
+  RopeConfig config;
+  config.head_dim = kHeadDim;
+  config.axes = 2;
+  config.sections = {1, 1, 0, 0};
+  config.max_positions = kPositions;
+  const Rope rope(config, Device::cpu());
+  std::vector<std::uint16_t> near(kTokens * kHeadDim), far;
+  std::vector<std::int32_t> near_ids(2 * kTokens), far_ids;
+  Random random(run_seed());
+  for (std::uint16_t& bits : near) bits = static_cast<std::uint16_t>(encode(random.signed_unit(), DataType::bf16));
+  for (std::int32_t& id : near_ids) id = static_cast<std::int32_t>(random.between(0, kPositions - 1));
+  far = near;
+  const auto first = static_cast<std::int32_t>(k2To31 - kPositions);
+  for (const std::int32_t id : near_ids) far_ids.push_back(first + id);
+
+  const Positions near_positions(near_ids.data(), 2, kTokens), far_positions(far_ids.data(), 2, kTokens);
+  const auto view = [](std::vector<std::uint16_t>& tensor) {
+    return TensorView::thd(tensor.data(), DataType::bf16, kTokens, 1, kHeadDim);
+  };
+  ASSERT_TRUE(apply_rope_cpu(rope, view(near), near_positions));
+
+  internal::CheckedCall call;
+  constexpr internal::TensorNames kNames[2] = {{"x", "out"}, {"", ""}};
+  const TensorView far_view = view(far);
+  ASSERT_EQ(internal::check_call(rope.get(), kNames, &far_view, nullptr, &far_positions, nullptr, call), hiprope_ok)
+      << hiprope_last_error();
+  BodyLaunch launch;
+  ASSERT_EQ(internal::plan_launch(*rope.get(), call, launch.plan), hiprope_ok) << hiprope_last_error();
+  BodyTables tables(*rope.get());
+  tables.give({}, launch);
+  KernelParams& p = launch.plan.params;
+  p.refused = launch.refused;
+  p.axis = rope.get()->frequencies.axis_of_pair.get();
+  const std::int64_t numbers = 2 * p.pairs;  // of a row
+  const SparseMemory table(static_cast<std::size_t>(k2To31 * numbers) * sizeof(float));
+  if (!table.valid()) GTEST_SKIP() << "this machine maps no " << k2To31 * numbers * 4 << " bytes";
+  std::copy_n(p.table, kPositions * numbers, table.as<float>() + first * numbers);
+  p.table = table.as<float>();
+  p.max_positions = k2To31;
+  for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block, 0);
+  EXPECT_EQ(launch.refused[0], 0U);
+  EXPECT_EQ(far, near);
 }
 
 const Big kBig[] = {{"elements_past_2_31", Pairing::half_split, (1 << 24) + 3, 3, 3 * 128, 128, 128},

@@ -114,7 +114,7 @@ void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
                             .tokens = p.tokens,
                             .q_heads = p.q_heads,
                             .k_heads = p.k_heads,
-                            .copied = in_place ? 0 : (c.config.head_dim - p.rotary_dim) * bytes,
+                            .copied = in_place ? 0 : (c.config.head_dim - 2 * p.pairs) * bytes,
                             .pairs = p.pairs,
                             .half_block = p.half_block,
                             .block_threads = p.block_threads,
@@ -126,19 +126,19 @@ void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
   EXPECT_EQ(p.chunk_tokens, std::min(choice.chunk_tokens, p.tokens));
 }
 
-void BodyTables::give(std::int32_t tile_shift, BodyLaunch& launch) {
-  internal::Tables& tables = of_shift_[tile_shift];
+void BodyTables::give(TileShifts tiles, BodyLaunch& launch) {
+  internal::Tables& tables = of_tiles_[tiles.table][tiles.factors];
   if (tables.table == nullptr) {
-    ASSERT_EQ(internal::make_tables(rope_->frequencies, rope_->config.max_positions, rope_->config.angles, tile_shift,
-                                    tables),
-              hiprope_ok)
+    ASSERT_EQ(
+        internal::make_tables(rope_->frequencies, rope_->config.max_positions, rope_->config.angles, tiles, tables),
+        hiprope_ok)
         << hiprope_last_error();
   }
   KernelParams& p = launch.plan.params;
   p.table = tables.table.get();
   p.coarse = tables.coarse.get();
   p.fine = tables.fine.get();
-  p.tile_shift = tile_shift;
+  p.tiles = tiles;
 }
 
 void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk) {
@@ -156,14 +156,18 @@ Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const Body
   outcome.message = outcome.status == hiprope_ok ? "" : hiprope_last_error();
   if (outcome.status != hiprope_ok) return outcome;
   if (launch.plan.blocks != 0 && choice.variant >= 0) retarget(c, launch, choice);
-  // The order of the tables goes with case and kernel; pairs / 2 entries must fill the tiles, and factors of a unit's
-  // pairs, which are 8 at most, must lie in one.
+  // The order of the tables goes with case and kernel: plain for several axes, else entries must fill the tiles, and
+  // factors of a unit's pairs, which are 8 at most, must lie in one.
   const internal::VariantRow& row = internal::kVariants[launch.plan.variant];
   const bool of_eight_pairs = row.layout == internal::Layout::half_split && c.type != DataType::f32;
   const std::uint64_t draw = c.seed + static_cast<std::uint64_t>(choice.variant);
-  std::int32_t tile_shift = choice.variant < 0 ? 0 : static_cast<std::int32_t>(draw % 3);
-  if (row.angles == AngleInput::of_1f && of_eight_pairs && tile_shift == 1) tile_shift = 2;
-  tables.give(c.rotary_dim() % (4 << tile_shift) == 0 ? tile_shift : 0, launch);
+  TileShifts tiles = {};
+  if (choice.variant >= 0) tiles = {static_cast<std::int32_t>(draw % 3), of_eight_pairs || draw % 2 == 0 ? 3 : 2};
+  const std::int32_t pairs = rope.get()->frequencies.pairs;
+  const bool of_axes = row.angles == AngleInput::of_3a || row.angles == AngleInput::of_4a;
+  if (of_axes || pairs % (2 << tiles.table) != 0) tiles.table = 0;
+  if (draw % 5 == 0 || pairs % (1 << tiles.factors) != 0) tiles.factors = 0;
+  tables.give(tiles, launch);
   set_fences(c, images, true);
   for (std::uint32_t chunk = 0; chunk < launch.plan.chunks; ++chunk) {
     for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block, chunk);

@@ -22,12 +22,12 @@ struct BodyLaunch {
 class BodyTables {
  public:
   explicit BodyTables(const hiprope_rope& rope) : rope_(&rope) {}
-  // Gives the launch those in the order of `tile_shift`, 0 to 2; see entry_location.
-  void give(std::int32_t tile_shift, BodyLaunch& launch);
+  // Gives the launch those of these tiles: up to 2 in the table, up to 3 of factors.
+  void give(TileShifts tiles, BodyLaunch& launch);
 
  private:
   const hiprope_rope* rope_;
-  internal::Tables of_shift_[3];
+  internal::Tables of_tiles_[3][4];
 };
 
 // Plans the case as the library would; `images` are the tensors and `ids` the positions it runs on.
