@@ -164,24 +164,26 @@ HIPROPE_DEVICE UnitAxes<V> load_unit_axes(const KernelParams& p, std::int32_t pa
   return axes;
 }
 
-// cos and sin of a unit's pairs, each by its axis. Rows have the plain order here, and the table at most 2^32 pairs:
-// where a unit's pairs begin in each axis's row is one product of 32 bits an axis.
+// cos and sin of a unit's pairs, each by its axis. Rows have the plain order here, and the table at most 4 GiB: where a
+// unit's pairs begin in each axis's row is one product of 32 bits an axis.
 template <typename V>
 HIPROPE_DEVICE void load_angles_by_axis(const KernelParams& p, const Rows<V::axes>& rows, const UnitAxes<V>& axes,
                                         std::int32_t pair, float* cos_sin) {
   constexpr int step = UnitAxes<V>::pairs_a_word;
-  std::uint32_t first[V::axes];  // pairs from the table's start
+  constexpr int pair_bytes = 8;
+  std::uint32_t offset[V::axes];
   HIPROPE_UNROLL
   for (int axis = 0; axis < V::axes; ++axis) {
-    first[axis] = rows.row[axis] * static_cast<std::uint32_t>(p.pairs) + static_cast<std::uint32_t>(pair);
+    offset[axis] = (rows.row[axis] * static_cast<std::uint32_t>(p.pairs) + static_cast<std::uint32_t>(pair)) *
+                   (pair_bytes / kOffsetBytes);
   }
   HIPROPE_UNROLL
   for (int i = 0; i < V::pairs; ++i) {
     const std::uint32_t axis = axes.words[i / step] >> (8 * (i % step));
-    const std::uint32_t even = (axis & 2U) != 0 ? first[2] : first[0];
-    std::uint32_t odd = first[1];
-    if constexpr (V::axes == 4) odd = (axis & 2U) != 0 ? first[3] : odd;
-    load_constants<8>(p.table + 2 * std::uint64_t{(axis & 1U) != 0 ? odd : even} + 2 * i, cos_sin + 2 * i);
+    const std::uint32_t even = (axis & 2U) != 0 ? offset[2] : offset[0];
+    std::uint32_t odd = offset[1];
+    if constexpr (V::axes == 4) odd = (axis & 2U) != 0 ? offset[3] : odd;
+    load_constants_at<pair_bytes>(p.table, (axis & 1U) != 0 ? odd : even, pair_bytes * i, cos_sin + 2 * i);
   }
 }
 

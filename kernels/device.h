@@ -134,6 +134,21 @@ HIPROPE_DEVICE void load_constants(const Number* address, Number* values) {
   __builtin_memcpy(values, &value, bytes);
 }
 
+// Bytes that an offset of load_constants_at counts. AMD's loads add an offset of 32 bits to an address that a wave
+// shares, with nothing to compute for a lane; NVIDIA's multiplication of 32 bits adds to one of 64.
+#if defined(__CUDACC__)
+inline constexpr std::uint32_t kOffsetBytes = 8;
+#else
+inline constexpr std::uint32_t kOffsetBytes = 1;
+#endif
+
+// `bytes` from `offset` on, `further` bytes behind it; all lie within 4 GiB.
+template <int bytes, typename Number>
+HIPROPE_DEVICE void load_constants_at(const Number* array, std::uint32_t offset, int further, Number* values) {
+  const char* const address = reinterpret_cast<const char*>(array) + std::uint64_t{offset} * kOffsetBytes + further;
+  load_constants<bytes>(reinterpret_cast<const Number*>(address), values);
+}
+
 // 1, 2 or 4 consecutive bytes, the first lowest.
 template <int count>
 HIPROPE_DEVICE std::uint32_t load_bytes(const std::uint8_t* address) {

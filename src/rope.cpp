@@ -14,8 +14,8 @@ namespace hiprope::internal {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-// Kernels of several axes count the table's pairs in 32 bits.
-constexpr std::uint64_t kMostTableBytesOfAxes = (std::uint64_t{1} << 32) * 2 * sizeof(float);
+// Kernels of several axes address the table by offsets of 32 bits.
+constexpr std::uint64_t kMostTableBytesOfAxes = std::uint64_t{1} << 32;
 
 void choose_layout(hiprope_rope& rope) {
   const hiprope_config& config = rope.config;

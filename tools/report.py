@@ -62,7 +62,7 @@ MCA_ARCHITECTURES = ("gfx90a", "gfx942")
 # Times the card's memory bandwidth, by axes: with several, a thread finds the table row of every pair, which takes its
 # arithmetic too.
 LEAST_FEED_OF_ONE_AXIS = 2.2
-LEAST_FEED_OF_SEVERAL = 1.8
+LEAST_FEED_OF_SEVERAL = 1.85
 
 NAME = re.compile(
     r"(?P<function>rope|position_embeddings)_(?P<type>f32|f16|bf16)_(?P<layout>\w+?)_(?P<bytes>\d+)b_(?P<heads>\d)h"

@@ -165,7 +165,7 @@ typedef struct hiprope_config {
   int32_t angles;         /* enum hiprope_angles */
   int32_t axes;           /* positions per token, 1 to 4; 0 = 1 */
   int64_t max_positions;  /* rows of the table, at most 2^31: positions 0 .. max_positions - 1 rotate; with several axes
-                             the table, 4 * R * max_positions bytes, has at most 2^35 */
+                             the table, 4 * R * max_positions bytes, has at most 2^32 */
   double base;            /* rope_theta; 0 = 10000 */
   hiprope_scaling scaling;
   int32_t axis_layout;         /* enum hiprope_axis_layout */

@@ -121,10 +121,11 @@ TEST_P(BigTensors, RowsFarApartHaveTheBitsOfRowsCloseTogether) {
   }
 }
 
-// Positions up to 2^31 - 1 on two axes, in a table of 2^32 pairs that has only the rows of the last eight positions:
+// Positions up to 2^28 - 1 on two axes, in a table of 4 GiB that has only the rows of the last eight positions:
 // the bits are those of the first eight positions in a small table of these rows.
-TEST(BigTable, TheLastOf2To32PairsTurns) {
+TEST(BigTable, TheLastRowsOf4GiBTurn) {
   constexpr std::int64_t kTokens = 64;
+  constexpr std::int64_t kRows = std::int64_t{1} << 28;
   constexpr std::int32_t kHeadDim = 4, kPositions = 8;
   RopeConfig config;
   config.head_dim = kHeadDim;
@@ -138,7 +139,7 @@ TEST(BigTable, TheLastOf2To32PairsTurns) {
   for (std::uint16_t& bits : near) bits = static_cast<std::uint16_t>(encode(random.signed_unit(), DataType::bf16));
   for (std::int32_t& id : near_ids) id = static_cast<std::int32_t>(random.between(0, kPositions - 1));
   far = near;
-  const auto first = static_cast<std::int32_t>(k2To31 - kPositions);
+  const auto first = static_cast<std::int32_t>(kRows - kPositions);
   for (const std::int32_t id : near_ids) far_ids.push_back(first + id);
 
   const Positions near_positions(near_ids.data(), 2, kTokens), far_positions(far_ids.data(), 2, kTokens);
@@ -160,11 +161,11 @@ TEST(BigTable, TheLastOf2To32PairsTurns) {
   p.refused = launch.refused;
   p.axis = rope.get()->frequencies.axis_of_pair.get();
   const std::int64_t numbers = 2 * p.pairs;  // of a row
-  const SparseMemory table(static_cast<std::size_t>(k2To31 * numbers) * sizeof(float));
-  if (!table.valid()) GTEST_SKIP() << "this machine maps no " << k2To31 * numbers * 4 << " bytes";
+  const SparseMemory table(static_cast<std::size_t>(kRows * numbers) * sizeof(float));
+  if (!table.valid()) GTEST_SKIP() << "this machine maps no " << kRows * numbers * 4 << " bytes";
   std::copy_n(p.table, kPositions * numbers, table.as<float>() + first * numbers);
   p.table = table.as<float>();
-  p.max_positions = k2To31;
+  p.max_positions = kRows;
   for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block, 0);
   EXPECT_EQ(launch.refused[0], 0U);
   EXPECT_EQ(far, near);
