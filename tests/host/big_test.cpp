@@ -87,16 +87,11 @@ TEST_P(BigTensors, RowsFarApartHaveTheBitsOfRowsCloseTogether) {
   const TensorView view(tensor.as<void>(), DataType::bf16, big.tokens, big.heads, big.head_dim, big.token_stride,
                         big.head_stride);
   const Positions positions(ids.as<std::int32_t>());
-  internal::CheckedCall call;
-  constexpr internal::TensorNames kNames[2] = {{"x", "out"}, {"", ""}};
-  ASSERT_EQ(internal::check_call(rope.get(), kNames, &view, nullptr, &positions, nullptr, call), hiprope_ok)
-      << hiprope_last_error();
   BodyLaunch launch;
-  ASSERT_EQ(internal::plan_launch(*rope.get(), call, launch.plan), hiprope_ok) << hiprope_last_error();
+  ASSERT_EQ(plan_call(*rope.get(), view, nullptr, positions, nullptr, launch), hiprope_ok) << hiprope_last_error();
   BodyTables tables(*rope.get());
   tables.give({}, launch);
-  KernelParams& p = launch.plan.params;
-  p.refused = launch.refused;
+  const KernelParams& p = launch.plan.params;
   std::set<std::pair<std::int64_t, std::int64_t>> blocks;  // chunk, block
   for (const std::int64_t token : tokens) {
     const std::int64_t items = std::int64_t{p.head_groups} * p.rotate_units;
@@ -148,18 +143,12 @@ TEST(BigTable, TheLastRowsOf4GiBTurn) {
   };
   ASSERT_TRUE(apply_rope_cpu(rope, view(near), near_positions));
 
-  internal::CheckedCall call;
-  constexpr internal::TensorNames kNames[2] = {{"x", "out"}, {"", ""}};
-  const TensorView far_view = view(far);
-  ASSERT_EQ(internal::check_call(rope.get(), kNames, &far_view, nullptr, &far_positions, nullptr, call), hiprope_ok)
-      << hiprope_last_error();
   BodyLaunch launch;
-  ASSERT_EQ(internal::plan_launch(*rope.get(), call, launch.plan), hiprope_ok) << hiprope_last_error();
+  ASSERT_EQ(plan_call(*rope.get(), view(far), nullptr, far_positions, nullptr, launch), hiprope_ok)
+      << hiprope_last_error();
   BodyTables tables(*rope.get());
   tables.give({}, launch);
   KernelParams& p = launch.plan.params;
-  p.refused = launch.refused;
-  p.axis = rope.get()->frequencies.axis_of_pair.get();
   const std::int64_t numbers = 2 * p.pairs;  // of a row
   const SparseMemory table(static_cast<std::size_t>(kRows * numbers) * sizeof(float));
   if (!table.valid()) GTEST_SKIP() << "this machine maps no " << kRows * numbers * 4 << " bytes";

@@ -78,6 +78,18 @@ void set_fences([[maybe_unused]] const Case& c, [[maybe_unused]] Images& images,
 
 }  // namespace
 
+hiprope_status plan_call(const hiprope_rope& rope, const hiprope_tensor& q, const hiprope_tensor* k,
+                         const hiprope_positions& positions, const hiprope_apply_options* options, BodyLaunch& launch) {
+  internal::CheckedCall call;
+  constexpr internal::TensorNames kNames[2] = {{"q", "q_out"}, {"k", "k_out"}};
+  auto status = internal::check_call(&rope, kNames, &q, k, &positions, options, call);
+  if (status == hiprope_ok && !call.empty()) status = internal::plan_launch(rope, call, launch.plan);
+  launch.tensors = call.tensors;
+  launch.plan.params.axis = rope.frequencies.axis_of_pair.get();
+  launch.plan.params.refused = launch.refused;
+  return status;
+}
+
 hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images, const std::byte* ids,
                          BodyLaunch& launch) {
   const CallArguments arguments = arguments_of(c, bases_of(images), ids);
@@ -86,15 +98,7 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images
   options.direction = static_cast<std::int32_t>(c.direction);
   options.out = c.q_out ? &arguments.q_out : nullptr;
   options.k_out = c.k_out ? &arguments.k_out : nullptr;
-  internal::CheckedCall call;
-  constexpr internal::TensorNames kNames[2] = {{"q", "q_out"}, {"k", "k_out"}};
-  auto status = internal::check_call(&rope, kNames, &arguments.q, c.k ? &arguments.k : nullptr, &arguments.positions,
-                                     &options, call);
-  if (status == hiprope_ok && !call.empty()) status = internal::plan_launch(rope, call, launch.plan);
-  launch.tensors = call.tensors;
-  launch.plan.params.axis = rope.frequencies.axis_of_pair.get();
-  launch.plan.params.refused = launch.refused;
-  return status;
+  return plan_call(rope, arguments.q, c.k ? &arguments.k : nullptr, arguments.positions, &options, launch);
 }
 
 bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant) {
@@ -164,8 +168,7 @@ Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const Body
   TileShifts tiles = {};
   if (choice.variant >= 0) tiles = {static_cast<std::int32_t>(draw % 3), of_eight_pairs || draw % 2 == 0 ? 3 : 2};
   const std::int32_t pairs = rope.get()->frequencies.pairs;
-  const bool of_axes = row.angles == AngleInput::of_3a || row.angles == AngleInput::of_4a;
-  if (of_axes || pairs % (2 << tiles.table) != 0) tiles.table = 0;
+  if (axes_of(row.angles) > 1 || pairs % (2 << tiles.table) != 0) tiles.table = 0;
   if (draw % 5 == 0 || pairs % (1 << tiles.factors) != 0) tiles.factors = 0;
   tables.give(tiles, launch);
   set_fences(c, images, true);

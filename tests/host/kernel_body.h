@@ -30,6 +30,10 @@ class BodyTables {
   internal::Tables of_tiles_[3][4];
 };
 
+// Plans a call as the library would; `k` and `options` may be null.
+hiprope_status plan_call(const hiprope_rope& rope, const hiprope_tensor& q, const hiprope_tensor* k,
+                         const hiprope_positions& positions, const hiprope_apply_options* options, BodyLaunch& launch);
+
 // Plans the case as the library would; `images` are the tensors and `ids` the positions it runs on.
 hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images, const std::byte* ids,
                          BodyLaunch& launch);
