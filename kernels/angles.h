@@ -23,27 +23,27 @@ HIPROPE_DEVICE std::int64_t axis_offset(const KernelParams& p, int axis) {
   return axis < p.axes ? axis * p.axis_stride : 0;
 }
 
-// A token's positions on its axes. No read waits for another.
-template <typename Id, int axes>
+// A token's positions on its axes; `final`: the launch before has ended. No read waits for another.
+template <typename Id, bool final, int axes>
 HIPROPE_DEVICE void read_ids(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
   Id id[axes];
   HIPROPE_UNROLL
   for (int axis = 0; axis < axes; ++axis) {
-    id[axis] = load_uncached(static_cast<const Id*>(p.ids) + axis_offset(p, axis) + token.index());
+    id[axis] = load_id<final>(static_cast<const Id*>(p.ids) + axis_offset(p, axis) + token.index());
   }
   HIPROPE_UNROLL
   for (int axis = 0; axis < axes; ++axis) position[axis] = id[axis];
 }
 
-template <int axes>
+template <bool final, int axes>
 HIPROPE_DEVICE void read_positions(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
   if (p.ids == nullptr) {
     HIPROPE_UNROLL
     for (int axis = 0; axis < axes; ++axis) position[axis] = position_from_start(p, token);
   } else if (p.ids_bytes == 8) {
-    read_ids<std::int64_t>(p, token, position);
+    read_ids<std::int64_t, final>(p, token, position);
   } else {
-    read_ids<std::int32_t>(p, token, position);
+    read_ids<std::int32_t, final>(p, token, position);
   }
 }
 
@@ -63,8 +63,10 @@ struct Rows {
   bool in_table;
 };
 
-template <int axes>
-HIPROPE_DEVICE Rows<axes> rows_of(const KernelParams& p, const std::int64_t (&position)[axes]) {
+template <int axes, bool final>
+HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
+  std::int64_t position[axes];
+  read_positions<final>(p, token, position);
   Rows<axes> rows;
   rows.in_table = true;
   HIPROPE_UNROLL
@@ -73,50 +75,6 @@ HIPROPE_DEVICE Rows<axes> rows_of(const KernelParams& p, const std::int64_t (&po
     rows.row[axis] = static_cast<std::uint32_t>(position[axis]);
   }
   return rows;
-}
-
-template <int axes>
-HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
-  std::int64_t position[axes];
-  read_positions(p, token, position);
-  return rows_of(p, position);
-}
-
-// A token's ids as memory has them, once the launch before has ended: 4 bytes without their sign, zeros where the call
-// has none.
-template <int axes>
-struct Ids {
-  std::uint64_t bits[axes];
-};
-
-template <int axes>
-HIPROPE_DEVICE Ids<axes> ask_for_ids(const KernelParams& p, Token token) {
-  Ids<axes> ids{};
-  if (p.ids == nullptr) return ids;
-  HIPROPE_UNROLL
-  for (int axis = 0; axis < axes; ++axis) {
-    const std::int64_t at = axis_offset(p, axis) + token.index();
-    ids.bits[axis] = p.ids_bytes == 8 ? load_cached(static_cast<const std::uint64_t*>(p.ids) + at)
-                                      : load_cached(static_cast<const std::uint32_t*>(p.ids) + at);
-  }
-  return ids;
-}
-
-// What find_rows gives. The ids are looked at here and not where they were asked for.
-template <int axes>
-HIPROPE_DEVICE Rows<axes> rows_of(const KernelParams& p, Token token, const Ids<axes>& ids) {
-  std::int64_t position[axes];
-  HIPROPE_UNROLL
-  for (int axis = 0; axis < axes; ++axis) {
-    if (p.ids == nullptr) {
-      position[axis] = position_from_start(p, token);
-    } else if (p.ids_bytes == 4) {
-      position[axis] = static_cast<std::int32_t>(ids.bits[axis]);
-    } else {
-      position[axis] = static_cast<std::int64_t>(ids.bits[axis]);
-    }
-  }
-  return rows_of(p, position);
 }
 
 // Where entries of a row lie, in numbers from its start: that of a pair, and by how much each next one is further. A
@@ -205,11 +163,10 @@ HIPROPE_DEVICE void multiply_angles(const KernelParams& p, const Rows<1>& rows, 
   }
 }
 
-// cos and sin of all pairs of a unit of V in the order of rotate_unit. `axes` are loaded here if they were not before.
-template <typename V, bool loads_axes>
+// cos and sin of all pairs of a unit of V in the order of rotate_unit.
+template <typename V>
 HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const Rows<V::axes>& rows, std::int32_t pair,
-                                     UnitAxes<V>& axes, float* cos_sin) {
-  if constexpr (loads_axes) axes = load_unit_axes<V>(p, pair);
+                                     const UnitAxes<V>& axes, float* cos_sin) {
   if constexpr (V::angles == AngleInput::of_1f) {
     multiply_angles<V::pairs>(p, rows, pair, cos_sin);
   } else if constexpr (V::axes > 1) {

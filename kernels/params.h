@@ -93,6 +93,10 @@ constexpr std::uint32_t coarse_rows(std::uint32_t last) {
 enum class AngleInput { of_1a, of_3a, of_4a, of_1f };
 constexpr int kAngleInputs = 4;
 
+// Which lines of the second-level cache threads ask for before they wait for the launch before: those that an access
+// begins, and where heads lie apart also those in which a head begins.
+enum class Prefetch : std::int32_t { none, lines, heads };
+
 // Positions of a token that a kernel reads.
 constexpr int axes_of(AngleInput angles) {
   if (angles == AngleInput::of_4a) return 4;
@@ -144,6 +148,7 @@ struct KernelParams {
   Divisor by_units;       // rotate_units + copy_units
   Divisor by_head_groups;
   Divisor by_half_block_units;  // divides a unit index by the units of one half_split block
+  Prefetch prefetches;
 };
 
 }  // namespace hiprope

@@ -154,17 +154,37 @@ HIPROPE_DEVICE void rotate_unit(const float* cos_sin, float sin_sign, std::uint3
 }
 
 template <typename V>
-HIPROPE_DEVICE void load_unit(const char* head, const std::uint32_t (&at)[V::vectors],
-                              std::uint32_t (&vector)[V::vectors][V::words]) {
-  HIPROPE_UNROLL
-  for (int v = 0; v < V::vectors; ++v) load<V::bytes>(head + at[v], vector[v]);
-}
-
-template <typename V>
 HIPROPE_DEVICE void store_unit(char* head, const std::uint32_t (&at)[V::vectors],
                                const std::uint32_t (&vector)[V::vectors][V::words]) {
   HIPROPE_UNROLL
   for (int v = 0; v < V::vectors; ++v) store<V::bytes>(head + at[v], vector[v]);
+}
+
+// Asks for a unit of a group's heads, where load_heads will find it near.
+template <typename V>
+HIPROPE_DEVICE void prefetch_heads(HeadRow in, const std::uint32_t (&at)[V::vectors], std::int32_t last,
+                                   bool begins_heads) {
+  const char* head = in.data;
+  HIPROPE_UNROLL
+  for (int i = 0; i < V::heads_per_thread; ++i) {
+    if (i != 0 && i > last) break;
+    HIPROPE_UNROLL
+    for (int v = 0; v < V::vectors; ++v) prefetch<V::bytes>(head + at[v], begins_heads && v == 0);
+    head += in.step;
+  }
+}
+
+// Heads beyond the group's last repeat the last.
+template <typename V>
+HIPROPE_DEVICE void load_heads(HeadRow in, const std::uint32_t (&at)[V::vectors], std::int32_t last,
+                               std::uint32_t (*vectors)[V::vectors][V::words]) {
+  const char* head = in.data;
+  HIPROPE_UNROLL
+  for (int i = 0; i < V::heads_per_thread; ++i) {
+    HIPROPE_UNROLL
+    for (int v = 0; v < V::vectors; ++v) load<V::bytes>(head + at[v], vectors[i][v]);
+    if (i < last) head += in.step;
+  }
 }
 
 // A group's heads as they are in registers.
@@ -191,93 +211,51 @@ HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, bool counts
   if (out.data != in.data) store_heads<V>(out, at.in, group.last, vectors);
 }
 
-// In which order a kernel asks for what and stores, by measurement on an H200.
-template <typename V>
-struct Order {
-  static constexpr int accesses = V::heads_per_thread * V::vectors;
-  static constexpr bool one_head = V::vectors == 2 && accesses == 2;
-
-  // Launches of few accesses are short: what the tensor's address takes shall be done before the wait for the launch
-  // before and not, as the compiler would have it, after (2 to 9 % at 64 tokens; other kernels lose registers by it, or
-  // have the address early anyway).
-  static constexpr bool address_first = V::bytes == 16 && one_head;
-
-  // The angles wait for the position, so the position is asked for before the tensor; behind it where it only confirms
-  // a guess that was read long ago (two accesses a thread, 1 to 64 tokens, 5 % faster so; three axes, 512 tokens, 4 %;
-  // f32 with eight accesses 4 %; bf16 with eight and one axis, 16384 tokens, 1 % slower).
-  static constexpr bool position_first = !kOverlapsLaunches || (V::axes == 1 && accesses > 2 && V::Element::bytes == 2);
-
-  // It is looked at once the tensor has been asked for (one axis: 0.971 instead of 0.964 of touch at 4096 tokens, 1.074
-  // instead of 1.052 at 512). Ids of several axes would fill registers meanwhile, except in half_split kernels of one
-  // head (docs/design.md).
-  static constexpr bool looks_late = V::axes == 1 || one_head;
-
-  // Which axis turns a pair is asked for before any position, so that no read of the table waits for both in turn:
-  // three axes, 512 tokens, 1.08 instead of 1.06 of touch. Where launches overlap that wait is over early, and kernels
-  // of two accesses a thread gain nothing; those of interleaved pairs lose 5 %.
-  static constexpr bool axes_first = !kOverlapsLaunches || accesses > 2;
-
-  // Where a wave rotates some heads and copies others, all lanes store together, not those that copy after those that
-  // rotate (GPT-NeoX-20B out of place, 16384 tokens: 0.93 instead of 0.85 of touch). More than 64 bytes a thread would
-  // fill registers until then: 108 instead of 90.
-  static constexpr bool stores_together = accesses * V::bytes <= 64;
-};
-
 // One unit of a head group. Heads beyond the last repeat the last and are not stored. With `copies` some units are of
 // pass-through elements; they ask for memory where others do, so that a wave of both kinds waits once.
 template <typename V, int tensors, bool copies>
 HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
-  using Order = hiprope::Order<V>;
   constexpr int heads = V::heads_per_thread;
+  // Where a wave rotates some heads and copies others, all lanes store together, not those that copy after those that
+  // rotate (GPT-NeoX-20B out of place, 16384 tokens: 0.93 instead of 0.85 of touch). More than 64 bytes a thread would
+  // fill registers until then: 108 instead of 90.
+  constexpr bool stores_together = copies && heads * V::vectors * V::bytes <= 64;
   const HeadGroup<V, tensors> group(p, group_index);
   const bool turns = !copies || unit < p.rotate_units;
   // Of Q and K one may be in place: of that one, what passes through is not read either.
   if (!turns && (group.of_k ? p.k.in.data == p.k.out.data : p.q.in.data == p.q.out.data)) return;
   const UnitPlace<V> at = turns ? place_unit<V>(p, unit) : place_copied_unit<V>(p, unit - p.rotate_units);
-  UnitAxes<V> axes{};
-  if constexpr (Order::axes_first) axes = load_unit_axes<V>(p, at.pair);
+  const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
+  const UnitAxes<V> axes = load_unit_axes<V>(p, at.pair);
   float cos_sin[2 * V::pairs];
   // Positions rarely change between launches: with those seen now the angles are read during the wait.
   Rows<V::axes> guess{};
   bool guessed = false;
   if constexpr (kOverlapsLaunches) {
-    guess = find_rows<V::axes>(p, token);
-    guessed = turns && guess.in_table;
-    if (guessed) load_unit_angles<V, !Order::axes_first>(p, guess, at.pair, axes, cos_sin);
-  }
-  if constexpr (!Order::address_first) wait_for_launch_before();
-
-  Ids<V::axes> ids{};
-  Rows<V::axes> rows{};
-  const auto ask_for_position = [&] {
-    if constexpr (Order::looks_late) {
-      ids = ask_for_ids<V::axes>(p, token);
-    } else {
-      rows = find_rows<V::axes>(p, token);
+    if (p.prefetches != Prefetch::none) {
+      prefetch_heads<V>(in, at.in, group.last, p.prefetches == Prefetch::heads && unit == 0);
     }
-  };
-  if constexpr (Order::position_first) ask_for_position();
-  const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
-  // No tensor lies where refused tokens are counted; the compiler does not know, and so has the address here.
-  if (Order::address_first && in.data != static_cast<void*>(p.refused)) wait_for_launch_before();
-  std::uint32_t vectors[heads][V::vectors][V::words];
-  const char* head = in.data;
-  HIPROPE_UNROLL
-  for (int i = 0; i < heads; ++i) {
-    load_unit<V>(head, at.in, vectors[i]);
-    if (i < group.last) head += in.step;
+    guess = find_rows<V::axes, false>(p, token);
+    guessed = turns && guess.in_table;
+    if (guessed) load_unit_angles<V>(p, guess, at.pair, axes, cos_sin);
   }
-  if constexpr (!Order::position_first) ask_for_position();
-  if constexpr (Order::looks_late) rows = rows_of(p, token, ids);
+  wait_for_launch_before();
+
+  // The angles wait for the position, so it is asked for before the tensor; behind it where it only confirms a guess.
+  Rows<V::axes> rows{};
+  if constexpr (!kOverlapsLaunches) rows = find_rows<V::axes, true>(p, token);
+  std::uint32_t vectors[heads][V::vectors][V::words];
+  load_heads<V>(in, at.in, group.last, vectors);
+  if constexpr (kOverlapsLaunches) rows = find_rows<V::axes, true>(p, token);
   if (turns && !rows.in_table) {
     refuse_token<V, tensors>(p, token, group_index == 0 && unit == 0, group, in, at, vectors);
     return;
   }
   if (turns && (!guessed || !same_rows(rows, guess))) {
-    load_unit_angles<V, !Order::axes_first>(p, rows, at.pair, axes, cos_sin);
+    load_unit_angles<V>(p, rows, at.pair, axes, cos_sin);
   }
   const HeadRow out = !copies && p.in_place != 0 ? in : find_heads<V, tensors>(p.q.out, p.k.out, token, group);
-  if constexpr (copies && Order::stores_together) {
+  if constexpr (stores_together) {
     if (turns) {
       HIPROPE_UNROLL
       for (int i = 0; i < heads; ++i) rotate_unit<V>(cos_sin, p.sin_sign, vectors[i]);

@@ -46,6 +46,16 @@ std::int64_t access_bytes(const CheckedCall& call, std::int64_t elements) {
   return std::int64_t{1} << std::countr_zero(bits);
 }
 
+// Whether of heads that lie apart the `elements` from `first` on begin or end within lines of the cache.
+bool partial_lines(const CheckedCall& call, std::int64_t first, std::int64_t elements) {
+  constexpr std::int64_t line_bytes = 128;  // NVIDIA's; no other card's choices ask
+  return std::any_of(call.in, call.in + call.tensors, [&](const hiprope_tensor& view) {
+    const std::int64_t stride = view.heads > 1 ? view.head_stride : view.token_stride;
+    const std::int64_t bytes = (first | elements | stride) * element_bytes(view.data_type);
+    return stride != elements && bytes % line_bytes != 0;
+  });
+}
+
 int log2_of(std::int64_t power_of_two) {
   return std::countr_zero(static_cast<std::uint64_t>(power_of_two));
 }
@@ -147,13 +157,14 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   // Where all axes have the same positions, a Rope of several is one of one.
   const std::int32_t axes = call.positions.ids == nullptr ? 1 : call.positions.axes;
 
+  const bool partial = partial_lines(call, passed == 0 ? config.rotary_offset : 0, config.rotary_dim + passed);
   const Tuning tuning =
       choose_tuning(rope, {.access_bytes = bytes,
                            .layout = rope.layout,
                            .rotary_bytes = config.rotary_dim * size,
                            .axes = axes,
                            .copies = passed != 0,
-                           .tokens = q.tokens,
+                           .partial_lines = partial,
                            .accesses = q.tokens * (q.heads + k_heads) * ((config.rotary_dim + passed) * size / bytes)});
   std::int64_t thread_heads =
       tuning.accesses_per_thread / vectors_of_unit(rope.layout == Layout::interleaved, bytes / size);
@@ -177,6 +188,7 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   p.axes = axes;
   p.ids_bytes = call.positions.type == hiprope_position_int64 ? 8 : 4;
   p.tiles = rope.tiles;
+  if (tuning.prefetches) p.prefetches = partial ? Prefetch::heads : Prefetch::lines;
   p.rotary_offset = config.rotary_offset;
   p.in_place = call.in_place ? 1 : 0;
   p.sin_sign = call.direction == hiprope_inverse ? -1.0F : 1.0F;

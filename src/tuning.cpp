@@ -12,10 +12,10 @@ namespace hiprope::internal {
 
 namespace {
 
-// Applies on architectures whose name begins with `architecture`, to launches of at most `most_tokens` tokens and
-// `most_accesses` accesses of `access_bytes` bytes, with positions on at most `most_axes` axes, that turn at most
-// `most_rotary_bytes` bytes of a head, whose pairs lie in `layout`; where `only_copies`, to those that copy
-// pass-through elements. 0 and no layout match any.
+// Applies on architectures whose name begins with `architecture`, to launches of at most `most_accesses` accesses of
+// `access_bytes` bytes, with positions on at most `most_axes` axes, that turn at most `most_rotary_bytes` bytes of a
+// head, whose pairs lie in `layout`; where `only_copies`, to those that copy pass-through elements; where
+// `only_partial`, to those with partial lines. 0 and no layout match any.
 struct TuningRow {
   const char* architecture;
   std::int32_t access_bytes;
@@ -23,7 +23,7 @@ struct TuningRow {
   std::int32_t most_rotary_bytes;
   std::int32_t most_axes;
   bool only_copies;
-  std::int64_t most_tokens;
+  bool only_partial;
   std::int64_t most_accesses;
   Tuning tuning;
 };
@@ -33,12 +33,16 @@ namespace layouts {
 constexpr std::optional<Layout> any, half_split = Layout::half_split, interleaved = Layout::interleaved;
 }
 
+namespace switches {
+constexpr bool off = false, on = true;
+}
+
 constexpr TuningRow kTuning[] = {
-#define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, tokens, most, accesses, block, angles, \
-                           source)                                                                                   \
-  {architecture, bytes, layouts::layout,                                                                             \
-   rotary,       axes,  (copies) != 0,                                                                               \
-   tokens,       most,  {accesses, block, AngleSource::angles}},
+#define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, partial, most, accesses, block, angles, \
+                           prefetch, source)                                                                          \
+  {architecture,   bytes, layouts::layout,                                                                            \
+   rotary,         axes,  (copies) != 0,                                                                              \
+   (partial) != 0, most,  {accesses, block, AngleSource::angles, switches::prefetch}},
 #include "tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
@@ -51,8 +55,7 @@ bool matches(const TuningRow& row, const hiprope_rope& rope, const LaunchSize& s
          (!row.layout.has_value() || *row.layout == size.layout) &&
          (row.most_rotary_bytes == 0 || size.rotary_bytes <= row.most_rotary_bytes) &&
          (row.most_axes == 0 || size.axes <= row.most_axes) && (!row.only_copies || size.copies) &&
-         (row.most_tokens == 0 || size.tokens <= row.most_tokens) &&
-         (row.most_accesses == 0 || size.accesses <= row.most_accesses);
+         (!row.only_partial || size.partial_lines) && (row.most_accesses == 0 || size.accesses <= row.most_accesses);
 }
 
 // Reads "name=number" at `text`, a number other than 0 and only once; returns what follows it, or null.
@@ -64,17 +67,23 @@ const char* read_field(const char* text, const char* name, std::int32_t& value) 
   return result.ec == std::errc() && value != 0 ? result.ptr : nullptr;
 }
 
-// Reads "angles=table" or "angles=factors", only once; returns what follows it, or null.
-const char* read_angles(const char* text, std::optional<AngleSource>& angles) {
-  constexpr struct {
-    const char* text;
-    AngleSource source;
-  } kChoices[] = {{"angles=table", AngleSource::table}, {"angles=factors", AngleSource::factors}};
-  if (angles.has_value()) return nullptr;
-  for (const auto& choice : kChoices) {
+template <typename Value>
+struct Choice {
+  const char* text;
+  Value value;
+};
+constexpr Choice<AngleSource> kAngleChoices[] = {{"angles=table", AngleSource::table},
+                                                 {"angles=factors", AngleSource::factors}};
+constexpr Choice<bool> kPrefetchChoices[] = {{"prefetch=off", false}, {"prefetch=on", true}};
+
+// Reads one of two choices, only once; returns what follows it, or null.
+template <typename Value>
+const char* read_choice(const char* text, const Choice<Value> (&choices)[2], std::optional<Value>& value) {
+  if (value.has_value()) return nullptr;
+  for (const auto& choice : choices) {
     const std::size_t length = std::strlen(choice.text);
     if (std::strncmp(text, choice.text, length) != 0) continue;
-    angles = choice.source;
+    value = choice.value;
     return text + length;
   }
   return nullptr;
@@ -90,7 +99,8 @@ hiprope_status read_tuning_override(TuningOverride& tuning) {
     const char* const field = rest;
     rest = read_field(field, "accesses", tuning.accesses_per_thread);
     if (rest == nullptr) rest = read_field(field, "block", tuning.block_threads);
-    if (rest == nullptr) rest = read_angles(field, tuning.angles);
+    if (rest == nullptr) rest = read_choice(field, kAngleChoices, tuning.angles);
+    if (rest == nullptr) rest = read_choice(field, kPrefetchChoices, tuning.prefetches);
     if (rest != nullptr && *rest == ',' && rest[1] != '\0') {
       ++rest;
     } else if (rest != nullptr && *rest != '\0') {
@@ -103,7 +113,7 @@ hiprope_status read_tuning_override(TuningOverride& tuning) {
   if (rest != nullptr && known && block >= 0 && block <= kMaxBlockThreads && block % 32 == 0) return hiprope_ok;
   return fail(hiprope_error_environment, "HIPROPE_TUNING is \"", value,
               "\", expected accesses=2, 4 or 8, block=a multiple of 32 up to ", kMaxBlockThreads,
-              " and angles=table or factors, such as accesses=4,block=128");
+              ", angles=table or factors and prefetch=on or off, such as accesses=4,block=128");
 }
 
 Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size) {
@@ -112,7 +122,7 @@ Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size) {
   const TuningOverride& set = rope.tuning;
   return {set.accesses_per_thread != 0 ? set.accesses_per_thread : row->tuning.accesses_per_thread,
           set.block_threads != 0 ? set.block_threads : row->tuning.block_threads,
-          set.angles.value_or(row->tuning.angles)};
+          set.angles.value_or(row->tuning.angles), set.prefetches.value_or(row->tuning.prefetches)};
 }
 
 }  // namespace hiprope::internal

@@ -1,4 +1,5 @@
-// How much work a thread and a block take and where angles are from, as measured: data, not code.
+// How much work a thread and a block take, where angles are from and whether threads prefetch, as measured: data, not
+// code.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,12 @@ namespace hiprope::internal {
 // Where a launch has its cos and sin from: rows of the table, or products of factors, where its kernel can.
 enum class AngleSource { table, factors };
 
-// What HIPROPE_TUNING sets: "accesses=4,block=128,angles=table", any of them, or nothing.
+// What HIPROPE_TUNING sets: "accesses=4,block=128,angles=table,prefetch=on", any of them, or nothing.
 struct TuningOverride {
   std::int32_t accesses_per_thread = 0;  // 0: as the table says
   std::int32_t block_threads = 0;
   std::optional<AngleSource> angles;
+  std::optional<bool> prefetches;
 };
 [[nodiscard]] hiprope_status read_tuning_override(TuningOverride& tuning);
 
@@ -24,6 +26,7 @@ struct Tuning {
   std::int32_t accesses_per_thread;  // reads of the tensor in flight: of two a head, or one where pairs are interleaved
   std::int32_t block_threads;
   AngleSource angles;
+  bool prefetches;  // see Prefetch
 };
 
 struct LaunchSize {
@@ -32,8 +35,8 @@ struct LaunchSize {
   std::int64_t rotary_bytes;  // of a head
   std::int32_t axes;          // that the call has positions on
   bool copies;                // whether pass-through elements are copied
-  std::int64_t tokens;
-  std::int64_t accesses;  // reads of all threads
+  bool partial_lines;         // whether heads lie apart and begin or end within lines of the cache
+  std::int64_t accesses;      // reads of all threads
 };
 Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size);
 

@@ -92,24 +92,28 @@ void print_means(const std::vector<BandMean>& means) {
 
 void print_sweep(const std::vector<SweepResult>& results) {
   if (results.empty()) return;
-  std::vector<std::string> headings{"shape", "type", ">tokens", "caches", ">touch us"};
+  std::vector<std::string> headings{"shape", "type", ">tokens", "caches", "prefetch", ">touch us"};
   for (const auto& [choice, timing] : results[0].choices) {
-    headings.push_back(fmt::format(">{}", choice.heading()));
+    if (!choice.prefetches) headings.push_back(fmt::format(">{}", choice.heading()));
   }
   headings.insert(headings.end(), {"best", ">of touch"});
   Table table(headings);
   for (const SweepResult& result : results) {
     const BenchCase& one = result.bench_case;
-    std::vector<Cell> row{one.shape.name, type_name(one.type), fmt::to_string(one.tokens), cache_state(one.cold),
-                          microseconds(result.touch.median)};
-    const auto best =
-        std::ranges::min_element(result.choices, {}, [](const auto& tried) { return tried.second.median; });
-    for (const auto& tried : result.choices) {
-      row.emplace_back(microseconds(tried.second.median), &tried == &*best ? Mood::good : Mood::plain);
+    for (const bool prefetches : {false, true}) {
+      std::vector<Cell> row{one.shape.name,        type_name(one.type),       fmt::to_string(one.tokens),
+                            cache_state(one.cold), prefetches ? "on" : "off", microseconds(result.touch.median)};
+      const auto best = std::ranges::min_element(result.choices, {}, [prefetches](const auto& tried) {
+        return std::pair(tried.first.prefetches != prefetches, tried.second.median);
+      });
+      for (const auto& tried : result.choices) {
+        if (tried.first.prefetches != prefetches) continue;
+        row.emplace_back(microseconds(tried.second.median), &tried == &*best ? Mood::good : Mood::plain);
+      }
+      row.emplace_back(best->first.name());
+      row.emplace_back(fmt::format("{:.3f}", result.touch.median / best->second.median));
+      table.add_row(row);
     }
-    row.emplace_back(best->first.name());
-    row.emplace_back(fmt::format("{:.3f}", result.touch.median / best->second.median));
-    table.add_row(row);
   }
   table.print(stdout);
 }

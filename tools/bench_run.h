@@ -41,7 +41,7 @@ struct CaseResult {
 
 struct Choice {
   int accesses_per_thread, block_threads;
-  bool factors;
+  bool factors, prefetches;
   std::string name() const;     // as HIPROPE_TUNING takes it
   std::string heading() const;  // "8f by 64"
 };

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "tests/support/cases.h"
 #include "tests/support/environment.h"
 #include "tests/support/gpu.h"
 #include "tests/support/oracle.h"
@@ -73,14 +74,56 @@ std::string mismatch_as_tuned(const Case& c) {
 }
 
 // Small launches alone would leave out the kernels of large ones.
-constexpr const char* kTunings[] = {"", "accesses=2,block=32", "accesses=4,block=256", "accesses=8,angles=table",
-                                    "accesses=8,angles=factors"};
+constexpr const char* kTunings[] = {"", "accesses=2,block=32,prefetch=on", "accesses=4,block=256,prefetch=off",
+                                    "accesses=8,angles=table,prefetch=off", "accesses=8,angles=factors,prefetch=on"};
 
 std::string gpu_mismatch(const Case& c) {
   const char* const tuning = kTunings[c.seed / 4 % std::size(kTunings)];
   const Environment variable("HIPROPE_TUNING", tuning);
   const std::string fault = mismatch_as_tuned(c);
   return fault.empty() ? "" : fault + "; HIPROPE_TUNING=" + tuning;
+}
+
+// Calls in place that follow each other without a wait: each reads, and asks for early, what the one before writes.
+TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
+  HIPROPE_NEEDS_GPU();
+  constexpr int kCalls = 8;
+  for (const char* const tuning : {"prefetch=on", "prefetch=off", "accesses=8,angles=factors,prefetch=on"}) {
+    const Environment variable("HIPROPE_TUNING", tuning);
+    for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
+      for (const std::int64_t tokens : {1, 64, 700}) {
+        Draft draft;
+        draft.config.head_dim = 128;
+        draft.config.pairing = pairing;
+        draft.config.max_positions = 4096;
+        draft.type = DataType::bf16;
+        draft.tokens = tokens;
+        draft.q_heads = 32;
+        draft.k_heads = 8;
+        const Case c = build(draft);
+        const Images before = make_images(c);
+        Images expected = before;
+        for (int i = 0; i < kCalls; ++i) expected = expected_images(c, expected);
+        const DeviceCase on_device(c, before);
+        const Stream stream;
+        const Rope rope(c.config, Device::gpu(), Fallback::forbid);
+        ASSERT_TRUE(rope) << rope.created().message();
+        const auto rotate = [&] {
+          for (int i = 0; i < kCalls; ++i) ASSERT_EQ(on_device.call(rope, stream).path(), Path::gpu);
+        };
+        rotate();
+        stream.wait();
+        EXPECT_EQ(difference(c, expected, on_device.download()), "") << tuning << ", " << tokens << " tokens";
+        on_device.upload(before);
+        stream.begin_capture();
+        rotate();
+        const Graph graph(stream);
+        graph.replay(stream);
+        stream.wait();
+        EXPECT_EQ(difference(c, expected, on_device.download()), "") << tuning << ", captured, " << tokens << " tokens";
+      }
+    }
+  }
 }
 
 TEST(GpuProperty, RandomCasesHaveTheCpuPathsBits) {

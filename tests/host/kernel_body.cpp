@@ -90,9 +90,9 @@ hiprope_status plan_call(const hiprope_rope& rope, const hiprope_tensor& q, cons
   return status;
 }
 
-hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images, const std::byte* ids,
-                         BodyLaunch& launch) {
-  const CallArguments arguments = arguments_of(c, bases_of(images), ids);
+hiprope_status plan_case(const Case& c, const hiprope_rope& rope, const std::array<std::byte*, kBuffers>& bases,
+                         const std::byte* ids, BodyLaunch& launch) {
+  const CallArguments arguments = arguments_of(c, bases, ids);
   hiprope_apply_options options{};
   options.size = sizeof(options);
   options.direction = static_cast<std::int32_t>(c.direction);
@@ -156,7 +156,7 @@ Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const Body
   const std::vector<std::byte> ids = id_bytes(c);
   BodyLaunch launch;
   Outcome outcome;
-  outcome.status = plan_case(c, *rope.get(), images, ids.data(), launch);
+  outcome.status = plan_case(c, *rope.get(), bases_of(images), ids.data(), launch);
   outcome.message = outcome.status == hiprope_ok ? "" : hiprope_last_error();
   if (outcome.status != hiprope_ok) return outcome;
   if (launch.plan.blocks != 0 && choice.variant >= 0) retarget(c, launch, choice);
@@ -208,7 +208,7 @@ std::string body_mismatch(const Case& c) {
   BodyLaunch planned;
   Images unused = before;
   const std::vector<std::byte> ids = id_bytes(c);
-  if (plan_case(c, *rope.get(), unused, ids.data(), planned) != hiprope_ok) return hiprope_last_error();
+  if (plan_case(c, *rope.get(), bases_of(unused), ids.data(), planned) != hiprope_ok) return hiprope_last_error();
   BodyTables tables(*rope.get());
   for (const BodyChoice& choice : choices_of(c, *rope.get(), planned)) {
     Images on_body = before;

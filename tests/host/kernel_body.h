@@ -34,9 +34,9 @@ class BodyTables {
 hiprope_status plan_call(const hiprope_rope& rope, const hiprope_tensor& q, const hiprope_tensor* k,
                          const hiprope_positions& positions, const hiprope_apply_options* options, BodyLaunch& launch);
 
-// Plans the case as the library would; `images` are the tensors and `ids` the positions it runs on.
-hiprope_status plan_case(const Case& c, const hiprope_rope& rope, Images& images, const std::byte* ids,
-                         BodyLaunch& launch);
+// Plans the case as the library would; its buffers lie at `bases`, its ids at `ids`, which are not looked at.
+hiprope_status plan_case(const Case& c, const hiprope_rope& rope, const std::array<std::byte*, kBuffers>& bases,
+                         const std::byte* ids, BodyLaunch& launch);
 
 // How a case is run: by the kernel that was planned, or by another of these choices.
 struct BodyChoice {

@@ -6,6 +6,7 @@
 
 #include "tests/host/kernel_body.h"
 #include "tests/support/cases.h"
+#include "tests/support/environment.h"
 #include "tests/support/property.h"
 
 namespace hiprope::test {
@@ -60,16 +61,17 @@ TEST(FactorRows, MakeThePositionAndAreNoMoreThanTheTablesHave) {
 
 // The plan of a case; the Rope and images live as long as it.
 struct Planned {
-  explicit Planned(const Case& given, const char* architecture = "cpu")
-      : c(given), rope(c.config, Device::cpu()), images(make_images(c)), ids(id_bytes(c)) {
+  explicit Planned(const Case& given, const char* architecture = "cpu") : c(given), rope(c.config, Device::cpu()) {
     std::strcpy(const_cast<hiprope_rope*>(rope.get())->architecture, architecture);
-    EXPECT_EQ(plan_case(c, *rope.get(), images, ids.data(), launch), hiprope_ok) << hiprope_last_error();
+    // Made-up addresses: no memory is looked at.
+    const auto address = [](std::size_t i) { return reinterpret_cast<std::byte*>((i + 1) << 44); };
+    std::array<std::byte*, kBuffers> bases;
+    for (std::size_t i = 0; i < bases.size(); ++i) bases[i] = address(i);
+    EXPECT_EQ(plan_case(c, *rope.get(), bases, address(kBuffers), launch), hiprope_ok) << hiprope_last_error();
   }
   const internal::VariantRow& variant() const { return internal::kVariants[launch.plan.variant]; }
   Case c;
   Rope rope;
-  Images images;
-  std::vector<std::byte> ids;
   BodyLaunch launch;
 };
 
@@ -157,12 +159,16 @@ TEST(LaunchPlan, NarrowAccessesOfFourAxesHaveAKernel) {
   }
 }
 
-TEST(LaunchPlan, NarrowHeadsThatAreCopiedGoByTwos) {
+// By fours, which platforms other than NVIDIA's leave to kernels of two.
+TEST(LaunchPlan, NarrowHeadsThatAreCopiedGoTogetherInLargeLaunches) {
   Draft draft = draft_of(DataType::bf16, 96, 24);
-  draft.q_heads = 8;
+  draft.q_heads = draft.k_heads = 8;
+  draft.tokens = 65536;
   EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, 1);
   draft.out_of_place = true;
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, 2);
+  EXPECT_GE(Planned(build(draft), "sm_90").variant().heads_per_thread, 2);
+  draft.tokens = 1;
+  EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, 1);
 }
 
 // Every item below the grid's end is some thread's, and the index of the last thread stays below 2^31.
@@ -259,18 +265,35 @@ TEST(LaunchPlan, GroupsThatNoTensorFillsByMoreThanHalfAreSmaller) {
   EXPECT_EQ(heads_per_thread(1, 2, Pairing::interleaved), 2);
 }
 
-// These launches have 524288 accesses, which take four a thread where no line of src/tuning_table.inc says otherwise.
-TEST(LaunchPlan, HalfSplitHeadsOfWhichLittleTurnsGoOneAThread) {
-  const auto heads_per_thread = [](std::int32_t rotary_dim, std::int64_t tokens, Pairing pairing) {
+// Of heads of 192 bytes 64, 128 or all turn.
+TEST(LaunchPlan, LinesUsedInPartHaveChoicesOfTheirOwn) {
+  const auto plan = [](std::int32_t rotary_dim, std::int64_t tokens) {
     Draft draft = draft_of(DataType::bf16, 96, rotary_dim);
-    draft.config.pairing = pairing;
     draft.tokens = tokens;
     draft.q_heads = draft.k_heads = 64;
-    return Planned(build(draft), "sm_90").variant().heads_per_thread;
+    return Planned(build(draft), "sm_90");
   };
-  EXPECT_EQ(heads_per_thread(32, 1024, Pairing::half_split), 1);
-  EXPECT_EQ(heads_per_thread(64, 512, Pairing::half_split), 2);
-  EXPECT_EQ(heads_per_thread(32, 1024, Pairing::interleaved), 4);  // of one access each
+  constexpr std::int64_t tokens = 8192;
+  EXPECT_EQ(plan(32, tokens).variant().heads_per_thread, 1);
+  EXPECT_EQ(plan(32, tokens).launch.plan.params.prefetches, Prefetch::none) << "half of a line would be read in vain";
+  EXPECT_EQ(plan(32, 1).launch.plan.params.prefetches, Prefetch::heads) << "short: latency counts, not bytes";
+  EXPECT_EQ(plan(64, tokens).launch.plan.params.prefetches, Prefetch::none) << "a line's 128 bytes lie in two";
+  EXPECT_EQ(plan(96, tokens).launch.plan.params.prefetches, Prefetch::lines) << "heads follow each other";
+}
+
+TEST(LaunchPlan, PrefetchingIsAChoiceOfTheTuning) {
+  const auto prefetches = [](const char* architecture, std::int64_t tokens) {
+    Draft draft = draft_of(DataType::bf16);
+    draft.tokens = tokens;
+    draft.q_heads = 32;
+    draft.k_heads = 8;
+    return Planned(build(draft), architecture).launch.plan.params.prefetches;
+  };
+  EXPECT_EQ(prefetches("sm_90", 1), Prefetch::lines);
+  EXPECT_EQ(prefetches("sm_90", 1024), Prefetch::none) << "a launch a little larger than the card";
+  EXPECT_EQ(prefetches("gfx942", 1), Prefetch::none);
+  const Environment variable("HIPROPE_TUNING", "prefetch=on");
+  EXPECT_EQ(prefetches("gfx942", 1), Prefetch::lines);
 }
 
 // A compute unit takes a block, so the blocks of a token are how many units it uses; bench/README.md has these figures.

@@ -45,9 +45,13 @@ TEST(environment, nonsense_is_refused_by_name) {
         "angles=",
         "angles=sums",
         "angles=tables",
-        "angles=table,angles=factors"},
-       {"", "accesses=2", "accesses=4,block=128", "accesses=8", "block=64", "angles=table",
-        "angles=factors,accesses=8"}},
+        "angles=table,angles=factors",
+        "prefetch=",
+        "prefetch=1",
+        "prefetch=once",
+        "prefetch=on,prefetch=off"},
+       {"", "accesses=2", "accesses=4,block=128", "accesses=8", "block=64", "angles=table", "angles=factors,accesses=8",
+        "prefetch=on", "prefetch=off,block=64"}},
       {"HIPROPE_HIDE_CODE_OBJECTS", {"yes", "2", "1 ", "true"}, {"", "0", "1"}},
   };
   for (const auto& variable : kVariables) {

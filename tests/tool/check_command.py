@@ -47,6 +47,7 @@ class Info(unittest.TestCase):
         for line in lines:
             measured = line["source"].startswith("measured")
             self.assertEqual(measured, line["architecture"].startswith("sm_"), "no AMD line is measured")
+            self.assertIn(line["prefetch"], ("on", "off"))
         self.assertIn("threads a block", hiprope("info", "--tuning").stdout)
 
 
