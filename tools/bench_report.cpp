@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <ranges>
 
 #include "tools/svg_plot.h"
 #include "tools/table_printer.h"
@@ -103,11 +104,10 @@ void print_sweep(const std::vector<SweepResult>& results) {
     for (const bool prefetches : {false, true}) {
       std::vector<Cell> row{one.shape.name,        type_name(one.type),       fmt::to_string(one.tokens),
                             cache_state(one.cold), prefetches ? "on" : "off", microseconds(result.touch.median)};
-      const auto best = std::ranges::min_element(result.choices, {}, [prefetches](const auto& tried) {
-        return std::pair(tried.first.prefetches != prefetches, tried.second.median);
-      });
-      for (const auto& tried : result.choices) {
-        if (tried.first.prefetches != prefetches) continue;
+      auto tries = std::views::filter(result.choices,
+                                      [prefetches](const auto& tried) { return tried.first.prefetches == prefetches; });
+      const auto best = std::ranges::min_element(tries, {}, [](const auto& tried) { return tried.second.median; });
+      for (const auto& tried : tries) {
         row.emplace_back(microseconds(tried.second.median), &tried == &*best ? Mood::good : Mood::plain);
       }
       row.emplace_back(best->first.name());

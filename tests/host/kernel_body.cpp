@@ -118,7 +118,7 @@ void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
                             .tokens = p.tokens,
                             .q_heads = p.q_heads,
                             .k_heads = p.k_heads,
-                            .copied = in_place ? 0 : (c.config.head_dim - 2 * p.pairs) * bytes,
+                            .copied = in_place ? 0 : (c.config.head_dim - c.rotary_dim()) * bytes,
                             .pairs = p.pairs,
                             .half_block = p.half_block,
                             .block_threads = p.block_threads,
@@ -206,9 +206,8 @@ std::string body_mismatch(const Case& c) {
   set_fences(c, on_cpu, false);
   if (expected.status != hiprope_ok) return "the CPU path refused it: " + expected.message;
   BodyLaunch planned;
-  Images unused = before;
   const std::vector<std::byte> ids = id_bytes(c);
-  if (plan_case(c, *rope.get(), bases_of(unused), ids.data(), planned) != hiprope_ok) return hiprope_last_error();
+  if (plan_case(c, *rope.get(), bases_of(on_cpu), ids.data(), planned) != hiprope_ok) return hiprope_last_error();
   BodyTables tables(*rope.get());
   for (const BodyChoice& choice : choices_of(c, *rope.get(), planned)) {
     Images on_body = before;
