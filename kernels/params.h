@@ -88,19 +88,24 @@ constexpr std::uint32_t coarse_rows(std::uint32_t last) {
 }
 
 // Where a kernel has cos and sin from: the table's rows of a token's one position (1a), of up to three (3a) or four
-// (4a), or products of factors of one (1f). Factors stay in caches where every position has a row of the table to
-// itself; that pays in large launches.
-enum class AngleInput { of_1a, of_3a, of_4a, of_1f };
-constexpr int kAngleInputs = 4;
+// (4a), or products of factors of one (1f), or of up to three that are equal, made ahead of the wait, else the table
+// (3f). Factors stay in caches where every position has a row of the table to itself; that pays in large launches.
+enum class AngleInput { of_1a, of_3a, of_4a, of_1f, of_3f };
+constexpr int kAngleInputs = 5;
 
-// Which lines of the second-level cache threads ask for before they wait for the launch before: those that an access
-// begins, and where heads lie apart also those in which a head begins.
-enum class Prefetch : std::int32_t { none, lines, heads };
+constexpr bool multiplies(AngleInput angles) {
+  return angles == AngleInput::of_1f || angles == AngleInput::of_3f;
+}
+
+// What a thread does before it waits for the launch before: nothing; read the angles of its token's position as it
+// stands; also ask the second-level cache for lines of the tensor, those that an access begins, and where heads lie
+// apart those in which a head begins as well. Each includes those before it.
+enum class Ahead : std::int32_t { nothing, angles, lines, heads };
 
 // Positions of a token that a kernel reads.
 constexpr int axes_of(AngleInput angles) {
   if (angles == AngleInput::of_4a) return 4;
-  return angles == AngleInput::of_3a ? 3 : 1;
+  return angles == AngleInput::of_3a || angles == AngleInput::of_3f ? 3 : 1;
 }
 
 // Vectors of V elements that a unit has: pairs of two blocks lie in two, interleaved ones in one, which 1 element is
@@ -148,7 +153,7 @@ struct KernelParams {
   Divisor by_units;       // rotate_units + copy_units
   Divisor by_head_groups;
   Divisor by_half_block_units;  // divides a unit index by the units of one half_split block
-  Prefetch prefetches;
+  Ahead ahead;
 };
 
 }  // namespace hiprope

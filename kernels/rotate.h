@@ -228,32 +228,33 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
   const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
   const UnitAxes<V> axes = load_unit_axes<V>(p, at.pair);
   float cos_sin[2 * V::pairs];
-  // Positions rarely change between launches: with those seen now the angles are read during the wait.
+  // Positions rarely change between launches: with those seen now the angles are read before or during the wait. 3f
+  // multiplies nowhere else, so kernels of factors do this also where launches do not overlap.
+  constexpr bool works_ahead = kOverlapsLaunches || multiplies(V::angles);
   Rows<V::axes> guess{};
   bool guessed = false;
-  if constexpr (kOverlapsLaunches) {
-    if (p.prefetches != Prefetch::none) {
-      prefetch_heads<V>(in, at.in, group.last, p.prefetches == Prefetch::heads && unit == 0);
+  if constexpr (works_ahead) {
+    if (p.ahead >= Ahead::lines) prefetch_heads<V>(in, at.in, group.last, p.ahead == Ahead::heads && unit == 0);
+    if (p.ahead != Ahead::nothing) {
+      guess = find_rows<V::axes, false>(p, token);
+      guessed = turns && guess.in_table;
+      if (guessed) load_unit_angles<V, true>(p, guess, at.pair, axes, cos_sin);
     }
-    guess = find_rows<V::axes, false>(p, token);
-    guessed = turns && guess.in_table;
-    if (guessed) load_unit_angles<V>(p, guess, at.pair, axes, cos_sin);
   }
   wait_for_launch_before();
 
-  // The angles wait for the position, so it is asked for before the tensor; behind it where it only confirms a guess.
+  // The angles wait for the position, so it is asked for before the tensor; behind it where as a rule it only confirms
+  // a guess.
   Rows<V::axes> rows{};
-  if constexpr (!kOverlapsLaunches) rows = find_rows<V::axes, true>(p, token);
+  if constexpr (!works_ahead) rows = find_rows<V::axes, true>(p, token);
   std::uint32_t vectors[heads][V::vectors][V::words];
   load_heads<V>(in, at.in, group.last, vectors);
-  if constexpr (kOverlapsLaunches) rows = find_rows<V::axes, true>(p, token);
+  if constexpr (works_ahead) rows = find_rows<V::axes, true>(p, token);
   if (turns && !rows.in_table) {
     refuse_token<V, tensors>(p, token, group_index == 0 && unit == 0, group, in, at, vectors);
     return;
   }
-  if (turns && (!guessed || !same_rows(rows, guess))) {
-    load_unit_angles<V>(p, rows, at.pair, axes, cos_sin);
-  }
+  if (turns && (!guessed || !same_rows(rows, guess))) load_unit_angles<V, false>(p, rows, at.pair, axes, cos_sin);
   const HeadRow out = !copies && p.in_place != 0 ? in : find_heads<V, tensors>(p.q.out, p.k.out, token, group);
   if constexpr (stores_together) {
     if (turns) {

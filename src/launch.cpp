@@ -70,8 +70,9 @@ TensorParams tensor_params(const hiprope_tensor& in, const hiprope_tensor& out) 
 
 AngleInput angle_input(std::int32_t axes, AngleSource source) {
   if (axes > 3) return AngleInput::of_4a;
-  if (axes > 1) return AngleInput::of_3a;
-  return source == AngleSource::factors ? AngleInput::of_1f : AngleInput::of_1a;
+  const bool factors = source == AngleSource::factors;
+  if (axes > 1) return factors ? AngleInput::of_3f : AngleInput::of_3a;
+  return factors ? AngleInput::of_1f : AngleInput::of_1a;
 }
 
 }  // namespace
@@ -90,10 +91,11 @@ VariantIndex index_variants(Layout layout, bool have_factors) {
   };
   for (int i = 0; i < kVariantCount; ++i) {
     const AngleInput angles = kVariants[i].angles;
-    if (kVariants[i].layout != layout || (angles == AngleInput::of_1f && !have_factors)) continue;
+    if (kVariants[i].layout != layout || (multiplies(angles) && !have_factors)) continue;
     add(angles, i);
     if (angles == AngleInput::of_1a) add(AngleInput::of_1f, i);
-    if (angles == AngleInput::of_1f) variants.take_factors = true;
+    if (angles == AngleInput::of_3a) add(AngleInput::of_3f, i);
+    if (multiplies(angles)) variants.take_factors = true;
   }
   return variants;
 }
@@ -188,7 +190,7 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   p.axes = axes;
   p.ids_bytes = call.positions.type == hiprope_position_int64 ? 8 : 4;
   p.tiles = rope.tiles;
-  if (tuning.prefetches) p.prefetches = partial ? Prefetch::heads : Prefetch::lines;
+  p.ahead = tuning.ahead == Ahead::lines && partial ? Ahead::heads : tuning.ahead;
   p.rotary_offset = config.rotary_offset;
   p.in_place = call.in_place ? 1 : 0;
   p.sin_sign = call.direction == hiprope_inverse ? -1.0F : 1.0F;

@@ -33,16 +33,12 @@ namespace layouts {
 constexpr std::optional<Layout> any, half_split = Layout::half_split, interleaved = Layout::interleaved;
 }
 
-namespace switches {
-constexpr bool off = false, on = true;
-}
-
 constexpr TuningRow kTuning[] = {
 #define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, partial, most, accesses, block, angles, \
-                           prefetch, source)                                                                          \
+                           ahead, source)                                                                             \
   {architecture,   bytes, layouts::layout,                                                                            \
    rotary,         axes,  (copies) != 0,                                                                              \
-   (partial) != 0, most,  {accesses, block, AngleSource::angles, switches::prefetch}},
+   (partial) != 0, most,  {accesses, block, AngleSource::angles, Ahead::ahead}},
 #include "tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
@@ -74,11 +70,12 @@ struct Choice {
 };
 constexpr Choice<AngleSource> kAngleChoices[] = {{"angles=table", AngleSource::table},
                                                  {"angles=factors", AngleSource::factors}};
-constexpr Choice<bool> kPrefetchChoices[] = {{"prefetch=off", false}, {"prefetch=on", true}};
+constexpr Choice<Ahead> kAheadChoices[] = {
+    {"ahead=nothing", Ahead::nothing}, {"ahead=angles", Ahead::angles}, {"ahead=lines", Ahead::lines}};
 
-// Reads one of two choices, only once; returns what follows it, or null.
-template <typename Value>
-const char* read_choice(const char* text, const Choice<Value> (&choices)[2], std::optional<Value>& value) {
+// Reads one of some choices, only once; returns what follows it, or null.
+template <typename Value, std::size_t count>
+const char* read_choice(const char* text, const Choice<Value> (&choices)[count], std::optional<Value>& value) {
   if (value.has_value()) return nullptr;
   for (const auto& choice : choices) {
     const std::size_t length = std::strlen(choice.text);
@@ -100,7 +97,7 @@ hiprope_status read_tuning_override(TuningOverride& tuning) {
     rest = read_field(field, "accesses", tuning.accesses_per_thread);
     if (rest == nullptr) rest = read_field(field, "block", tuning.block_threads);
     if (rest == nullptr) rest = read_choice(field, kAngleChoices, tuning.angles);
-    if (rest == nullptr) rest = read_choice(field, kPrefetchChoices, tuning.prefetches);
+    if (rest == nullptr) rest = read_choice(field, kAheadChoices, tuning.ahead);
     if (rest != nullptr && *rest == ',' && rest[1] != '\0') {
       ++rest;
     } else if (rest != nullptr && *rest != '\0') {
@@ -113,7 +110,7 @@ hiprope_status read_tuning_override(TuningOverride& tuning) {
   if (rest != nullptr && known && block >= 0 && block <= kMaxBlockThreads && block % 32 == 0) return hiprope_ok;
   return fail(hiprope_error_environment, "HIPROPE_TUNING is \"", value,
               "\", expected accesses=2, 4 or 8, block=a multiple of 32 up to ", kMaxBlockThreads,
-              ", angles=table or factors and prefetch=on or off, such as accesses=4,block=128");
+              ", angles=table or factors and ahead=nothing, angles or lines, such as accesses=4,block=128");
 }
 
 Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size) {
@@ -122,7 +119,7 @@ Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size) {
   const TuningOverride& set = rope.tuning;
   return {set.accesses_per_thread != 0 ? set.accesses_per_thread : row->tuning.accesses_per_thread,
           set.block_threads != 0 ? set.block_threads : row->tuning.block_threads,
-          set.angles.value_or(row->tuning.angles), set.prefetches.value_or(row->tuning.prefetches)};
+          set.angles.value_or(row->tuning.angles), set.ahead.value_or(row->tuning.ahead)};
 }
 
 }  // namespace hiprope::internal

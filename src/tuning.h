@@ -1,4 +1,4 @@
-// How much work a thread and a block take, where angles are from and whether threads prefetch, as measured: data, not
+// How much work a thread and a block take, where angles are from and what threads do ahead, as measured: data, not
 // code.
 #pragma once
 
@@ -10,15 +10,16 @@
 
 namespace hiprope::internal {
 
-// Where a launch has its cos and sin from: rows of the table, or products of factors, where its kernel can.
+// Where a launch has its cos and sin from: rows of the table, or products of factors, where its kernel can and, with
+// several axes, does anything ahead.
 enum class AngleSource { table, factors };
 
-// What HIPROPE_TUNING sets: "accesses=4,block=128,angles=table,prefetch=on", any of them, or nothing.
+// What HIPROPE_TUNING sets: "accesses=4,block=128,angles=table,ahead=lines", any of them, or nothing.
 struct TuningOverride {
   std::int32_t accesses_per_thread = 0;  // 0: as the table says
   std::int32_t block_threads = 0;
   std::optional<AngleSource> angles;
-  std::optional<bool> prefetches;
+  std::optional<Ahead> ahead;
 };
 [[nodiscard]] hiprope_status read_tuning_override(TuningOverride& tuning);
 
@@ -26,7 +27,7 @@ struct Tuning {
   std::int32_t accesses_per_thread;  // reads of the tensor in flight: of two a head, or one where pairs are interleaved
   std::int32_t block_threads;
   AngleSource angles;
-  bool prefetches;  // see Prefetch
+  Ahead ahead;  // nothing, angles or lines
 };
 
 struct LaunchSize {

@@ -265,9 +265,9 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(3, 1001));
   command->add_option("--seed", arguments->seed, "Of the random data and positions.")->capture_default_str();
   command->add_flag("--no-check", arguments->no_check, "Measure without checking the outputs first.");
-  CLI::Option* sweep =
-      command->add_flag("--sweep", arguments->sweep,
-                        "Time every choice of accesses a thread, threads a block, source of angles and prefetching.");
+  CLI::Option* sweep = command->add_flag(
+      "--sweep", arguments->sweep,
+      "Time every choice of accesses a thread, threads a block, source of angles and what goes ahead.");
   CLI::Option* host_cost =
       command->add_flag("--host-cost", arguments->host_cost, "Time what a call of one token costs the host.");
   sweep->excludes(host_cost);

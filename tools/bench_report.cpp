@@ -93,19 +93,19 @@ void print_means(const std::vector<BandMean>& means) {
 
 void print_sweep(const std::vector<SweepResult>& results) {
   if (results.empty()) return;
-  std::vector<std::string> headings{"shape", "type", ">tokens", "caches", "prefetch", ">touch us"};
+  std::vector<std::string> headings{"shape", "type", ">tokens", "caches", "ahead", ">touch us"};
   for (const auto& [choice, timing] : results[0].choices) {
-    if (!choice.prefetches) headings.push_back(fmt::format(">{}", choice.heading()));
+    if (choice.ahead == kSweptAhead[0]) headings.push_back(fmt::format(">{}", choice.heading()));
   }
   headings.insert(headings.end(), {"best", ">of touch"});
   Table table(headings);
   for (const SweepResult& result : results) {
     const BenchCase& one = result.bench_case;
-    for (const bool prefetches : {false, true}) {
-      std::vector<Cell> row{one.shape.name,        type_name(one.type),       fmt::to_string(one.tokens),
-                            cache_state(one.cold), prefetches ? "on" : "off", microseconds(result.touch.median)};
-      auto tries = std::views::filter(result.choices,
-                                      [prefetches](const auto& tried) { return tried.first.prefetches == prefetches; });
+    for (const std::string_view ahead : kSweptAhead) {
+      std::vector<Cell> row{one.shape.name,        type_name(one.type), fmt::to_string(one.tokens),
+                            cache_state(one.cold), std::string(ahead),  microseconds(result.touch.median)};
+      auto tries =
+          std::views::filter(result.choices, [ahead](const auto& tried) { return tried.first.ahead == ahead; });
       const auto best = std::ranges::min_element(tries, {}, [](const auto& tried) { return tried.second.median; });
       for (const auto& tried : tries) {
         row.emplace_back(microseconds(tried.second.median), &tried == &*best ? Mood::good : Mood::plain);

@@ -87,8 +87,8 @@ struct CheckedRange {
 }  // namespace
 
 std::string Choice::name() const {
-  return fmt::format("accesses={},block={},angles={},prefetch={}", accesses_per_thread, block_threads,
-                     factors ? "factors" : "table", prefetches ? "on" : "off");
+  return fmt::format("accesses={},block={},angles={},ahead={}", accesses_per_thread, block_threads,
+                     factors ? "factors" : "table", ahead);
 }
 
 std::string Choice::heading() const {
@@ -381,10 +381,10 @@ SweepResult BenchRunner::sweep(const BenchCase& bench_case) {
   const Plan chosen = plan(bench_case);
   upload_positions(chosen);
   SweepResult result{bench_case, time_touch(chosen).second, {}};
-  for (const bool prefetches : {false, true}) {
+  for (const std::string_view ahead : kSweptAhead) {
     for (const auto& [accesses, factors] : kSweptThreads) {
       for (const int block : kSweptBlocks) {
-        const Choice choice{accesses, block, factors, prefetches};
+        const Choice choice{accesses, block, factors, ahead};
         use_shape(bench_case.shape, choice.name());
         if (options_.check) check(chosen);
         result.choices.emplace_back(choice, time_rope(chosen));

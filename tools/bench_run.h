@@ -1,11 +1,13 @@
 // Measurement of one case: its correctness, then hiprope, touch and a copy.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/bench_device.h"
@@ -39,9 +41,12 @@ struct CaseResult {
   double copy_ratio() const { return copy.median / rope.median; }
 };
 
+inline constexpr std::array<std::string_view, 3> kSweptAhead{"nothing", "angles", "lines"};
+
 struct Choice {
   int accesses_per_thread, block_threads;
-  bool factors, prefetches;
+  bool factors;
+  std::string_view ahead;       // one of kSweptAhead
   std::string name() const;     // as HIPROPE_TUNING takes it
   std::string heading() const;  // "8f by 64"
 };

@@ -25,7 +25,7 @@ constexpr Variable kVariables[] = {
     {"HIPROPE_LOG", "\"bench\" writes each distinct call to standard error as a command line; \"off\""},
     {"HIPROPE_HIDE_CODE_OBJECTS", "1 hides the embedded kernels, so that a GPU Rope falls back to the CPU"},
     {"HIPROPE_TUNING",
-     "accesses a thread, threads a block, source of angles and prefetching of every launch, as in "
+     "accesses a thread, threads a block, source of angles and what threads do ahead, of every launch, as in "
      "accesses=4,block=128"},
     {"OMP_NUM_THREADS", "threads of the CPU path"},
     {"NO_COLOR", "when not empty, tables are not coloured"},
@@ -118,14 +118,14 @@ struct TuningLine {
   std::int64_t most_rotary_bytes, most_axes, only_copies, only_partial, most_accesses, accesses_per_thread,
       block_threads;
   const char* angles;
-  const char* prefetch;
+  const char* ahead;
   const char* source;
 };
 
 constexpr TuningLine kTuning[] = {
 #define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, partial, most, accesses, block, angles, \
-                           prefetch, source)                                                                          \
-  {architecture, bytes, #layout, rotary, axes, copies, partial, most, accesses, block, #angles, #prefetch, source},
+                           ahead, source)                                                                             \
+  {architecture, bytes, #layout, rotary, axes, copies, partial, most, accesses, block, #angles, #ahead, source},
 #include "src/tuning_table.inc"
 #undef HIPROPE_TUNING_ROW
 };
@@ -144,7 +144,7 @@ void print_tuning_json() {
                      {"accesses_per_thread", line.accesses_per_thread},
                      {"block_threads", line.block_threads},
                      {"angles", line.angles},
-                     {"prefetch", line.prefetch},
+                     {"ahead", line.ahead},
                      {"source", line.source}});
   }
   fmt::print("{}\n", nlohmann::json{{"tuning", lines}}.dump(2));
@@ -153,19 +153,20 @@ void print_tuning_json() {
 void print_tuning() {
   const auto limit = [](std::int64_t value) { return value == 0 ? "any" : fmt::to_string(value); };
   Table table({"architecture", ">access bytes", "layout", ">rotary bytes up to", ">axes up to", "copies", "lines",
-               ">accesses up to", ">accesses a thread", ">threads a block", "angles", "prefetch", "from"});
+               ">accesses up to", ">accesses a thread", ">threads a block", "angles", "ahead", "from"});
   for (const TuningLine& line : kTuning) {
     table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), line.layout,
                    limit(line.most_rotary_bytes), limit(line.most_axes), line.only_copies != 0 ? "yes" : "any",
                    line.only_partial != 0 ? "partial" : "any", limit(line.most_accesses),
                    fmt::to_string(line.accesses_per_thread), fmt::to_string(line.block_threads), line.angles,
-                   line.prefetch, line.source});
+                   line.ahead, line.source});
   }
   table.print(stdout);
   fmt::print(
       "\nof the lines that match a launch the first holds; an access is one read of that many bytes of Q or K;\n"
       "rotary bytes are those of a head that turn; a launch copies where pass-through elements go to another tensor;\n"
-      "lines of the cache are partial where heads lie apart and begin or end within them\n");
+      "lines of the cache are partial where heads lie apart and begin or end within them; ahead of the end of the\n"
+      "launch before a thread does nothing, reads its angles, or also asks for its lines of the tensor\n");
 }
 
 }  // namespace

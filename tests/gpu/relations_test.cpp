@@ -74,8 +74,8 @@ std::string mismatch_as_tuned(const Case& c) {
 }
 
 // Small launches alone would leave out the kernels of large ones.
-constexpr const char* kTunings[] = {"", "accesses=2,block=32,prefetch=on", "accesses=4,block=256,prefetch=off",
-                                    "accesses=8,angles=table,prefetch=off", "accesses=8,angles=factors,prefetch=on"};
+constexpr const char* kTunings[] = {"", "accesses=2,block=32,ahead=lines", "accesses=4,block=256,ahead=nothing",
+                                    "accesses=8,angles=table,ahead=angles", "accesses=8,angles=factors,ahead=lines"};
 
 std::string gpu_mismatch(const Case& c) {
   const char* const tuning = kTunings[c.seed / 4 % std::size(kTunings)];
@@ -88,7 +88,8 @@ std::string gpu_mismatch(const Case& c) {
 TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
   HIPROPE_NEEDS_GPU();
   constexpr int kCalls = 8;
-  for (const char* const tuning : {"prefetch=on", "prefetch=off", "accesses=8,angles=factors,prefetch=on"}) {
+  for (const char* const tuning :
+       {"ahead=nothing", "ahead=angles", "ahead=lines", "accesses=8,angles=factors,ahead=lines"}) {
     const Environment variable("HIPROPE_TUNING", tuning);
     for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
       for (const std::int64_t tokens : {1, 64, 700}) {

@@ -104,7 +104,7 @@ hiprope_status plan_case(const Case& c, const hiprope_rope& rope, const std::arr
 bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant) {
   const internal::VariantRow& planned = internal::kVariants[launch.plan.variant];
   const internal::VariantRow& row = internal::kVariants[variant];
-  if (row.angles == AngleInput::of_1f && rope.config.angles != hiprope_angles_exact) return false;
+  if (multiplies(row.angles) && rope.config.angles != hiprope_angles_exact) return false;
   return row.data_type == planned.data_type && row.layout == planned.layout &&
          (axes_of(row.angles) > 1) == (axes_of(planned.angles) > 1) && axes_of(row.angles) >= axes_of(planned.angles) &&
          row.access_bytes <= planned.access_bytes;
@@ -128,6 +128,7 @@ void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
   shape.most_items = choice.chunk_tokens * p.head_groups * units;
   EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
   EXPECT_EQ(p.chunk_tokens, std::min(choice.chunk_tokens, p.tokens));
+  launch.plan.params.ahead = choice.ahead;
 }
 
 void BodyTables::give(TileShifts tiles, BodyLaunch& launch) {
@@ -153,7 +154,9 @@ void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk) {
 }
 
 Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const BodyChoice& choice, Images& images) {
-  const std::vector<std::byte> ids = id_bytes(c);
+  const std::vector<std::byte> final_ids = id_bytes(c);
+  std::vector<std::byte> early_ids = final_ids, ids = final_ids;
+  if (!ids.empty()) std::rotate(early_ids.begin(), early_ids.begin() + c.ids_bytes, early_ids.end());
   BodyLaunch launch;
   Outcome outcome;
   outcome.status = plan_case(c, *rope.get(), bases_of(images), ids.data(), launch);
@@ -172,9 +175,12 @@ Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const Body
   if (draw % 5 == 0 || pairs % (1 << tiles.factors) != 0) tiles.factors = 0;
   tables.give(tiles, launch);
   set_fences(c, images, true);
+  when_thread_begins = [&] { std::copy(early_ids.begin(), early_ids.end(), ids.begin()); };
+  when_wait_ends = [&] { std::copy(final_ids.begin(), final_ids.end(), ids.begin()); };
   for (std::uint32_t chunk = 0; chunk < launch.plan.chunks; ++chunk) {
     for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block, chunk);
   }
+  when_thread_begins = when_wait_ends = nullptr;
   set_fences(c, images, false);
   outcome.refused = launch.refused[0];
   outcome.first_refused = launch.refused[0] == 0 ? -1 : static_cast<std::int64_t>(launch.refused[1]);
@@ -190,7 +196,8 @@ std::vector<BodyChoice> choices_of(const Case& c, const hiprope_rope& rope, cons
     if (!can_run(rope, planned, variant)) continue;
     // A bit that does not go with the order of variants.inc.
     const std::uint64_t draw = c.seed + (static_cast<std::uint64_t>(variant) * 0x9E3779B97F4A7C15U >> 63);
-    choices.push_back({variant, draw % 2 == 0 ? 2 : c.tokens});
+    const std::int64_t chunk_tokens = draw % 2 == 0 ? 2 : c.tokens;
+    for (const Ahead ahead : {Ahead::nothing, Ahead::heads}) choices.push_back({variant, chunk_tokens, ahead});
   }
   return choices;
 }

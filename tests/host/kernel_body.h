@@ -38,21 +38,24 @@ hiprope_status plan_call(const hiprope_rope& rope, const hiprope_tensor& q, cons
 hiprope_status plan_case(const Case& c, const hiprope_rope& rope, const std::array<std::byte*, kBuffers>& bases,
                          const std::byte* ids, BodyLaunch& launch);
 
-// How a case is run: by the kernel that was planned, or by another of these choices.
+// How a case is run: by the kernel that was planned and as it was planned, or by another of these choices.
 struct BodyChoice {
   int variant = -1;
   std::int64_t chunk_tokens = 0;
+  Ahead ahead = Ahead::nothing;
 };
 
 // Whether another kernel can do the launch: one as narrow or narrower, of as many axes or more, if the Rope has what it
 // reads. Kernels of one axis and of several do not stand in for each other.
 bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant);
-// Turns the launch over to another kernel, in chunks of at most `chunk_tokens` tokens, as params.h describes.
+// Turns the launch over to another kernel, in chunks of at most `chunk_tokens` tokens, with other work ahead of the
+// wait.
 void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice);
 
 void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk);
 
-// Runs the case. Bytes that the call may not touch are poisoned under AddressSanitizer meanwhile.
+// Runs the case. Bytes that the call may not touch are poisoned under AddressSanitizer meanwhile. Until its wait ends a
+// thread sees the ids of other tokens: what it makes of them ahead must not count.
 Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const BodyChoice& choice, Images& images);
 
 // Empty, or how some kernel's result differs from the CPU path's.

@@ -1,8 +1,10 @@
 // Launch planning: the divisors, the choice of a kernel by alignment, and grids that cover every item once.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "tests/host/kernel_body.h"
 #include "tests/support/cases.h"
@@ -139,6 +141,35 @@ TEST(LaunchPlan, OnePositionForAllAxesTakesKernelsOfOneAxis) {
   draft.position_axes = 1;
   draft.ids_bytes = 0;
   EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_1a) << "positions from a start";
+}
+
+// Where a kernel multiplies them: not on AMD.
+TEST(LaunchPlan, LargeLaunchesMultiplyFactorsOnOneAxisAndOnThree) {
+  const auto has_kernel = [](AngleInput angles) {
+    return std::any_of(internal::kVariants, internal::kVariants + internal::kVariantCount,
+                       [&](const internal::VariantRow& row) { return row.angles == angles; });
+  };
+  for (const auto& [axes, factors, table] : {std::tuple{1, AngleInput::of_1f, AngleInput::of_1a},
+                                             {3, AngleInput::of_3f, AngleInput::of_3a},
+                                             {4, AngleInput::of_4a, AngleInput::of_4a}}) {
+    Draft draft = draft_of(DataType::bf16);
+    draft.config.axes = axes;
+    draft.config.axis_layout = AxisLayout::round_robin;
+    draft.position_axes = axes;
+    draft.q_heads = draft.k_heads = 8;
+    for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
+      draft.config.pairing = pairing;
+      SCOPED_TRACE(fmt::format("{} axes, {}", axes, pairing == Pairing::half_split ? "half_split" : "interleaved"));
+      draft.tokens = 65536;
+      EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, has_kernel(factors) ? factors : table);
+      EXPECT_EQ(Planned(build(draft), "sm_80").variant().angles, table) << "float64 is slow there, or not measured";
+      Draft float32_angles = draft;
+      float32_angles.config.angles = Angles::float32;
+      EXPECT_EQ(Planned(build(float32_angles), "sm_90").variant().angles, table) << "they have no factors";
+      draft.tokens = 1;
+      EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, table);
+    }
+  }
 }
 
 TEST(LaunchPlan, NarrowAccessesOfFourAxesHaveAKernel) {
@@ -285,25 +316,38 @@ TEST(LaunchPlan, LinesUsedInPartHaveChoicesOfTheirOwn) {
   constexpr std::int64_t tokens = 8192;
   EXPECT_EQ(plan(32, tokens).variant().heads_per_thread, 1);
   EXPECT_EQ(plan(32, tokens, Pairing::interleaved).variant().heads_per_thread, 2) << "of one access each";
-  EXPECT_EQ(plan(32, tokens).launch.plan.params.prefetches, Prefetch::none) << "half of a line would be read in vain";
-  EXPECT_EQ(plan(32, 1).launch.plan.params.prefetches, Prefetch::heads) << "short: latency counts, not bytes";
-  EXPECT_EQ(plan(64, tokens).launch.plan.params.prefetches, Prefetch::none) << "a line's 128 bytes lie in two";
-  EXPECT_EQ(plan(96, tokens).launch.plan.params.prefetches, Prefetch::lines) << "heads follow each other";
+  EXPECT_EQ(plan(32, tokens).launch.plan.params.ahead, Ahead::angles) << "half of a line would be read in vain";
+  EXPECT_EQ(plan(32, 1).launch.plan.params.ahead, Ahead::heads) << "short: latency counts, not bytes";
+  EXPECT_EQ(plan(64, tokens).launch.plan.params.ahead, Ahead::angles) << "a line's 128 bytes lie in two";
+  EXPECT_EQ(plan(64, tokens).variant().heads_per_thread, 2);
+  EXPECT_EQ(plan(96, tokens).launch.plan.params.ahead, Ahead::lines) << "heads follow each other";
 }
 
-TEST(LaunchPlan, PrefetchingIsAChoiceOfTheTuning) {
-  const auto prefetches = [](const char* architecture, std::int64_t tokens) {
-    Draft draft = draft_of(DataType::bf16);
+TEST(LaunchPlan, WhatGoesAheadIsAChoiceOfTheTuning) {
+  const auto ahead = [](const char* architecture, std::int64_t tokens, bool out_of_place = false) {
+    Draft draft = draft_of(DataType::bf16, 96, 24);
     draft.tokens = tokens;
-    draft.q_heads = 32;
-    draft.k_heads = 8;
-    return Planned(build(draft), architecture).launch.plan.params.prefetches;
+    draft.q_heads = draft.k_heads = 64;
+    draft.out_of_place = out_of_place;
+    return Planned(build(draft), architecture).launch.plan.params.ahead;
   };
-  EXPECT_EQ(prefetches("sm_90", 1), Prefetch::lines);
-  EXPECT_EQ(prefetches("sm_90", 1024), Prefetch::none) << "a launch a little larger than the card";
-  EXPECT_EQ(prefetches("gfx942", 1), Prefetch::none);
-  const Environment variable("HIPROPE_TUNING", "prefetch=on");
-  EXPECT_EQ(prefetches("gfx942", 1), Prefetch::lines);
+  EXPECT_EQ(ahead("sm_90", 1), Ahead::heads);
+  EXPECT_EQ(ahead("sm_90", 8192), Ahead::angles);
+  EXPECT_EQ(ahead("sm_90", 1, true), Ahead::lines) << "all of a head is copied, and heads follow each other";
+  EXPECT_EQ(ahead("sm_90", 8192, true), Ahead::nothing);
+  EXPECT_EQ(ahead("gfx942", 1), Ahead::nothing);
+  Draft one_axis = draft_of(DataType::bf16);
+  one_axis.tokens = 1024;
+  one_axis.q_heads = 32;
+  one_axis.k_heads = 8;
+  EXPECT_EQ(Planned(build(one_axis), "sm_90").launch.plan.params.ahead, Ahead::angles)
+      << "a launch a little larger than the card";
+  const Environment angles("HIPROPE_TUNING", "ahead=angles");
+  EXPECT_EQ(ahead("gfx942", 1), Ahead::angles);
+  EXPECT_EQ(ahead("sm_90", 1), Ahead::angles);
+  const Environment lines("HIPROPE_TUNING", "ahead=lines");
+  EXPECT_EQ(ahead("gfx942", 1), Ahead::heads) << "heads end within lines";
+  EXPECT_EQ(ahead("sm_90", 8192, true), Ahead::lines);
 }
 
 // A compute unit takes a block, so the blocks of a token are how many units it uses; bench/README.md has these figures.

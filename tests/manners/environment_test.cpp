@@ -46,12 +46,12 @@ TEST(environment, nonsense_is_refused_by_name) {
         "angles=sums",
         "angles=tables",
         "angles=table,angles=factors",
-        "prefetch=",
-        "prefetch=1",
-        "prefetch=once",
-        "prefetch=on,prefetch=off"},
+        "ahead=",
+        "ahead=heads",
+        "ahead=linesman",
+        "ahead=lines,ahead=nothing"},
        {"", "accesses=2", "accesses=4,block=128", "accesses=8", "block=64", "angles=table", "angles=factors,accesses=8",
-        "prefetch=on", "prefetch=off,block=64"}},
+        "ahead=nothing", "ahead=angles,angles=table", "ahead=lines,block=64"}},
       {"HIPROPE_HIDE_CODE_OBJECTS", {"yes", "2", "1 ", "true"}, {"", "0", "1"}},
   };
   for (const auto& variable : kVariables) {

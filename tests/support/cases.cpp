@@ -255,6 +255,19 @@ Group rows_of_factors() {
                       .k_heads = 8,
                       .ids = {0, 7, 8, 9, 2047, 2048, 2049, 2055, 2056, 4095, 4096, 4097, 4199}});
   }
+  // Tokens of one position, and one whose axes differ, which the table turns.
+  for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
+    Draft draft = {.config = config_of(64, pairing, 0, 0, 4200),
+                   .type = DataType::bf16,
+                   .tokens = 5,
+                   .q_heads = 9,
+                   .k_heads = 8,
+                   .ids = {0, 2047, 2048, 4199, 7, 0, 2047, 2048, 4199, 8, 0, 2047, 2048, 4199, 4096},
+                   .position_axes = 3};
+    draft.config.axes = 3;
+    draft.config.sections = {8, 12, 12, 0};
+    drafts.push_back(draft);
+  }
   return group("rows_of_factors", drafts);
 }
 

@@ -125,6 +125,14 @@ void draw_positions(Random& random, Case& c) {
   c.axis_stride = random.chance(50) ? 0 : c.tokens + random.between(0, 3);
   const std::int64_t stride = c.axis_stride != 0 ? c.axis_stride : c.tokens;
   for (std::int64_t i = 0; i < stride * c.position_axes; ++i) c.ids.push_back(random_id(random, c));
+  // Text has one position on all axes.
+  for (std::int64_t token = 0; c.position_axes > 1 && token < c.tokens; ++token) {
+    if (random.chance(50)) continue;
+    const std::int64_t position = c.ids[static_cast<std::size_t>(token)];
+    for (std::int64_t axis = 1; axis < c.position_axes; ++axis) {
+      c.ids[static_cast<std::size_t>(axis * stride + token)] = position;
+    }
+  }
 }
 
 // One step towards a smaller case; false when the case is already that small or would become invalid.

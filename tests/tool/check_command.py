@@ -47,7 +47,7 @@ class Info(unittest.TestCase):
         for line in lines:
             measured = line["source"].startswith("measured")
             self.assertEqual(measured, line["architecture"].startswith("sm_"), "no AMD line is measured")
-            self.assertIn(line["prefetch"], ("on", "off"))
+            self.assertIn(line["ahead"], ("nothing", "angles", "lines"))
         self.assertIn("threads a block", hiprope("info", "--tuning").stdout)
 
 
