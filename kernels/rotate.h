@@ -211,6 +211,12 @@ HIPROPE_DEVICE void refuse_token(const KernelParams& p, Token token, bool counts
   if (out.data != in.data) store_heads<V>(out, at.in, group.last, vectors);
 }
 
+// Whether KernelParams::ahead has a meaning for a kernel. 3f multiplies nowhere else, so for kernels of factors also
+// where launches do not overlap.
+constexpr bool works_ahead(AngleInput angles) {
+  return kOverlapsLaunches || multiplies(angles);
+}
+
 // One unit of a head group. Heads beyond the last repeat the last and are not stored. With `copies` some units are of
 // pass-through elements; they ask for memory where others do, so that a wave of both kinds waits once.
 template <typename V, int tensors, bool copies>
@@ -228,12 +234,10 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
   const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
   const UnitAxes<V> axes = load_unit_axes<V>(p, at.pair);
   float cos_sin[2 * V::pairs];
-  // Positions rarely change between launches: with those seen now the angles are read before or during the wait. 3f
-  // multiplies nowhere else, so kernels of factors do this also where launches do not overlap.
-  constexpr bool works_ahead = kOverlapsLaunches || multiplies(V::angles);
+  // Positions rarely change between launches: with those seen now the angles are read before or during the wait.
   Rows<V::axes> guess{};
   bool guessed = false;
-  if constexpr (works_ahead) {
+  if constexpr (works_ahead(V::angles)) {
     if (p.ahead >= Ahead::lines) prefetch_heads<V>(in, at.in, group.last, p.ahead == Ahead::heads && unit == 0);
     if (p.ahead != Ahead::nothing) {
       guess = find_rows<V::axes, false>(p, token);
@@ -246,10 +250,10 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
   // The angles wait for the position, so it is asked for before the tensor; behind it where as a rule it only confirms
   // a guess.
   Rows<V::axes> rows{};
-  if constexpr (!works_ahead) rows = find_rows<V::axes, true>(p, token);
+  if constexpr (!works_ahead(V::angles)) rows = find_rows<V::axes, true>(p, token);
   std::uint32_t vectors[heads][V::vectors][V::words];
   load_heads<V>(in, at.in, group.last, vectors);
-  if constexpr (works_ahead) rows = find_rows<V::axes, true>(p, token);
+  if constexpr (works_ahead(V::angles)) rows = find_rows<V::axes, true>(p, token);
   if (turns && !rows.in_table) {
     refuse_token<V, tensors>(p, token, group_index == 0 && unit == 0, group, in, at, vectors);
     return;

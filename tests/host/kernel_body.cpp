@@ -197,7 +197,8 @@ std::vector<BodyChoice> choices_of(const Case& c, const hiprope_rope& rope, cons
     // A bit that does not go with the order of variants.inc.
     const std::uint64_t draw = c.seed + (static_cast<std::uint64_t>(variant) * 0x9E3779B97F4A7C15U >> 63);
     const std::int64_t chunk_tokens = draw % 2 == 0 ? 2 : c.tokens;
-    for (const Ahead ahead : {Ahead::nothing, Ahead::heads}) choices.push_back({variant, chunk_tokens, ahead});
+    choices.push_back({variant, chunk_tokens, Ahead::nothing});
+    if (works_ahead(internal::kVariants[variant].angles)) choices.push_back({variant, chunk_tokens, Ahead::heads});
   }
   return choices;
 }
