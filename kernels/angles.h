@@ -18,32 +18,45 @@ HIPROPE_DEVICE std::int64_t position_from_start(const KernelParams& p, Token tok
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
 }
 
-// By how many ids those of an axis lie behind axis 0's. Axes that a call lacks repeat axis 0.
-HIPROPE_DEVICE std::int64_t axis_offset(const KernelParams& p, int axis) {
-  return axis < p.axes ? axis * p.axis_stride : 0;
+// Where a token's ids lie, null where positions follow from start. Found once: constants of a launch that are read
+// behind the wait are late (docs/design.md).
+template <int axes>
+struct Ids {
+  const char* of_axis[axes];
+  bool are_wide;  // int64
+};
+
+template <int axes>
+HIPROPE_DEVICE Ids<axes> find_ids(const KernelParams& p, Token token) {
+  Ids<axes> ids;
+  ids.are_wide = p.ids_bytes == 8;
+  const std::int64_t bytes = p.ids == nullptr ? 0 : token.index() << (ids.are_wide ? 3 : 2);
+  ids.of_axis[0] = static_cast<const char*>(p.ids) + bytes;
+  HIPROPE_UNROLL
+  for (int axis = 1; axis < axes; ++axis) ids.of_axis[axis] = ids.of_axis[0] + p.axis_bytes[axis - 1];
+  return ids;
 }
 
 // A token's positions on its axes; `final`: the launch before has ended. No read waits for another.
 template <typename Id, bool final, int axes>
-HIPROPE_DEVICE void read_ids(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
+HIPROPE_DEVICE void read_ids(const Ids<axes>& ids, std::int64_t (&position)[axes]) {
   Id id[axes];
   HIPROPE_UNROLL
-  for (int axis = 0; axis < axes; ++axis) {
-    id[axis] = load_id<final>(static_cast<const Id*>(p.ids) + axis_offset(p, axis) + token.index());
-  }
+  for (int axis = 0; axis < axes; ++axis) id[axis] = load_id<final>(reinterpret_cast<const Id*>(ids.of_axis[axis]));
   HIPROPE_UNROLL
   for (int axis = 0; axis < axes; ++axis) position[axis] = id[axis];
 }
 
 template <bool final, int axes>
-HIPROPE_DEVICE void read_positions(const KernelParams& p, Token token, std::int64_t (&position)[axes]) {
+HIPROPE_DEVICE void read_positions(const KernelParams& p, Token token, const Ids<axes>& ids,
+                                   std::int64_t (&position)[axes]) {
   if (p.ids == nullptr) {
     HIPROPE_UNROLL
     for (int axis = 0; axis < axes; ++axis) position[axis] = position_from_start(p, token);
-  } else if (p.ids_bytes == 8) {
-    read_ids<std::int64_t, final>(p, token, position);
+  } else if (ids.are_wide) {
+    read_ids<std::int64_t, final>(ids, position);
   } else {
-    read_ids<std::int32_t, final>(p, token, position);
+    read_ids<std::int32_t, final>(ids, position);
   }
 }
 
@@ -63,10 +76,8 @@ struct Rows {
   bool in_table;
 };
 
-template <int axes, bool final>
-HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
-  std::int64_t position[axes];
-  read_positions<final>(p, token, position);
+template <int axes>
+HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, const std::int64_t (&position)[axes]) {
   Rows<axes> rows;
   rows.in_table = true;
   HIPROPE_UNROLL
@@ -75,6 +86,15 @@ HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, Token token) {
     rows.row[axis] = static_cast<std::uint32_t>(position[axis]);
   }
   return rows;
+}
+
+// Whether positions are those of rows that are in the table.
+template <int axes>
+HIPROPE_DEVICE bool are_of(const std::int64_t (&position)[axes], const Rows<axes>& rows) {
+  std::uint64_t difference = 0;
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) difference |= static_cast<std::uint64_t>(position[axis]) ^ rows.row[axis];
+  return difference == 0;
 }
 
 // Whether a token's positions are the same on all axes, as text has them.
@@ -191,14 +211,6 @@ HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const Rows<V::axes>&
     HIPROPE_UNROLL
     for (int i = 0; i < V::pairs; i += count) load_angles<count>(p, rows, pair + i, cos_sin + 2 * i);
   }
-}
-
-template <int axes>
-HIPROPE_DEVICE bool same_rows(const Rows<axes>& a, const Rows<axes>& b) {
-  bool same = true;
-  HIPROPE_UNROLL
-  for (int axis = 0; axis < axes; ++axis) same = same && a.row[axis] == b.row[axis];
-  return same;
 }
 
 }  // namespace hiprope

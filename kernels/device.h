@@ -81,11 +81,19 @@ struct Access<2> {
 #define HIPROPE_GLOBAL
 #endif
 
+// Says the same to nvcc, which else loses sight of it where an address is one of two.
+HIPROPE_DEVICE void assume_global([[maybe_unused]] const void* address) {
+#if defined(__CUDACC__)
+  __builtin_assume(__isGlobal(address));
+#endif
+}
+
 // `bytes` from memory into 32-bit words; the upper half of a 2-byte word is zero.
 template <int bytes>
 HIPROPE_DEVICE void load(const void* address, std::uint32_t* words) {
   using Value = typename Access<bytes>::type;
   words[0] = 0;
+  assume_global(address);
   const Value value = *(const HIPROPE_GLOBAL Value*)address;
   __builtin_memcpy(words, &value, bytes);
 }
@@ -95,6 +103,7 @@ HIPROPE_DEVICE void store(void* address, const std::uint32_t* words) {
   using Value = typename Access<bytes>::type;
   Value value;
   __builtin_memcpy(&value, words, bytes);
+  assume_global(address);
   *(HIPROPE_GLOBAL Value*)address = value;
 }
 

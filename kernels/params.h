@@ -132,10 +132,9 @@ struct KernelParams {
   std::int64_t start;
   std::int64_t max_positions;
   std::int64_t tokens;
-  std::int64_t axis_stride;   // ids from one axis to the next
-  std::int64_t chunk_tokens;  // tokens * items per token stays below 2^31 within a chunk
-  std::int32_t axes;
-  std::int32_t ids_bytes;  // 4 or 8
+  std::int64_t axis_bytes[3];  // from axis 0's ids to those of axes 1 to 3; axes beyond a call's repeat axis 0
+  std::int64_t chunk_tokens;   // tokens * items per token stays below 2^31 within a chunk
+  std::int32_t ids_bytes;      // 4 or 8
   std::int32_t q_heads;
   std::int32_t k_heads;
   std::int32_t q_groups;     // ceil(q_heads / heads_per_thread)

@@ -186,9 +186,8 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, La
   p.refused = rope.device_tables.refused;
   p.start = call.positions.start;
   p.max_positions = config.max_positions;
-  p.axis_stride = call.positions.axis_stride;
-  p.axes = axes;
   p.ids_bytes = call.positions.type == hiprope_position_int64 ? 8 : 4;
+  for (int axis = 1; axis < axes; ++axis) p.axis_bytes[axis - 1] = axis * call.positions.axis_stride * p.ids_bytes;
   p.tiles = rope.tiles;
   p.ahead = tuning.ahead == Ahead::lines && partial ? Ahead::heads : tuning.ahead;
   p.rotary_offset = config.rotary_offset;

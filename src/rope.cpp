@@ -96,6 +96,7 @@ hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_
   if (device != hiprope_device_cpu) {
     if (const auto status = open_gpu(rope, fallback, hidden); status != hiprope_ok) return status;
   }
+  rope.tuning_rows = find_tuning_rows(rope.architecture);
   rope.variants = index_variants(rope.layout, /*have_factors=*/rope.config.angles == hiprope_angles_exact);
   if (rope.path == hiprope_path_gpu) rope.tiles = choose_tiles(rope.layout, rope.frequencies.pairs, rope.config.axes);
   Tables tables;

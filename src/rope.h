@@ -44,6 +44,7 @@ struct hiprope_rope {
   hiprope::internal::gpu::KernelSupport kernels;  // of a Rope on a GPU
   char architecture[64] = "cpu";
   bool log_calls = false;
+  hiprope::internal::TuningRows tuning_rows = {};
   hiprope::internal::TuningOverride tuning;
   hiprope::internal::VariantIndex variants = {};
   std::uint64_t table_bytes = 0;

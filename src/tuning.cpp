@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "rope.h"
 #include "status.h"
@@ -43,11 +44,13 @@ constexpr TuningRow kTuning[] = {
 #undef HIPROPE_TUNING_ROW
 };
 
+static_assert(std::size(kTuning) <= std::size(TuningRows{}.index) &&
+              kTuning[std::size(kTuning) - 1].architecture[0] == 0);
+
 constexpr std::int32_t kMaxBlockThreads = 256;  // the kernels' launch bound
 
-bool matches(const TuningRow& row, const hiprope_rope& rope, const LaunchSize& size) {
-  return std::strncmp(rope.architecture, row.architecture, std::strlen(row.architecture)) == 0 &&
-         (row.access_bytes == 0 || row.access_bytes == size.access_bytes) &&
+bool matches(const TuningRow& row, const LaunchSize& size) {
+  return (row.access_bytes == 0 || row.access_bytes == size.access_bytes) &&
          (!row.layout.has_value() || *row.layout == size.layout) &&
          (row.most_rotary_bytes == 0 || size.rotary_bytes <= row.most_rotary_bytes) &&
          (row.most_axes == 0 || size.axes <= row.most_axes) && (!row.only_copies || size.copies) &&
@@ -113,9 +116,20 @@ hiprope_status read_tuning_override(TuningOverride& tuning) {
               ", angles=table or factors and ahead=nothing, angles or lines, such as accesses=4,block=128");
 }
 
+TuningRows find_tuning_rows(const char* architecture) {
+  TuningRows rows = {};
+  std::uint8_t* found = rows.index;
+  for (std::size_t i = 0; i < std::size(kTuning); ++i) {
+    const char* const begin = kTuning[i].architecture;
+    if (std::strncmp(architecture, begin, std::strlen(begin)) == 0) *found++ = static_cast<std::uint8_t>(i);
+  }
+  return rows;
+}
+
 Tuning choose_tuning(const hiprope_rope& rope, const LaunchSize& size) {
-  const TuningRow* row = kTuning;
-  while (!matches(*row, rope, size)) ++row;
+  const std::uint8_t* index = rope.tuning_rows.index;
+  while (!matches(kTuning[*index], size)) ++index;
+  const TuningRow* const row = &kTuning[*index];
   const TuningOverride& set = rope.tuning;
   return {set.accesses_per_thread != 0 ? set.accesses_per_thread : row->tuning.accesses_per_thread,
           set.block_threads != 0 ? set.block_threads : row->tuning.block_threads,

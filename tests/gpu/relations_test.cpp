@@ -127,6 +127,67 @@ TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
   }
 }
 
+// Launches that write the ids of those that follow them, without a wait: a position seen too early must not count. In a
+// graph, where launches follow each other fast enough to overlap.
+// Position 0 turns nothing, so a rotation out of place from `written` to the ids copies these as they are.
+TEST(GpuRelations, LaunchesReadTheIdsThatTheOneBeforeWrote) {
+  HIPROPE_NEEDS_GPU();
+  constexpr int kCalls = 8;
+  RopeConfig pair;
+  pair.head_dim = 2;
+  pair.max_positions = 1;
+  const Rope copier(pair, Device::gpu(), Fallback::forbid);
+  ASSERT_TRUE(copier) << copier.created().message();
+  for (const char* const tuning : {"ahead=angles", "ahead=lines", "accesses=8,angles=factors,ahead=lines"}) {
+    const Environment variable("HIPROPE_TUNING", tuning);
+    for (const std::int32_t axes : {1, 3}) {
+      Draft draft;
+      draft.config.head_dim = 128;
+      draft.config.max_positions = 4096;
+      draft.config.axes = axes;
+      if (axes == 3) draft.config.sections = {16, 24, 24};
+      draft.type = DataType::bf16;
+      draft.tokens = 64;
+      draft.q_heads = 32;
+      draft.k_heads = 8;
+      draft.position_axes = axes;
+      draft.name = "first ids";
+      const Case first = build(draft);
+      draft.name = "second ids";
+      const Case second = build(draft);
+      ASSERT_NE(first.ids, second.ids);
+      const Images before = make_images(first);
+      Images expected = before;
+      for (int i = 0; i < kCalls; ++i) expected = expected_images(i % 2 == 0 ? first : second, expected);
+      const DeviceCase on_device(first, before);
+      const DeviceMemory of_first(id_bytes(first).size()), of_second(id_bytes(second).size());
+      of_first.upload(id_bytes(first));
+      of_second.upload(id_bytes(second));
+      const auto pairs = static_cast<std::int64_t>(of_first.bytes() / (2 * sizeof(float)));
+      const auto view = [&](const DeviceMemory& ids) {
+        return TensorView::thd(ids.data(), DataType::f32, 1, pairs, 2);
+      };
+      const Stream stream;
+      const Rope rope(first.config, Device::gpu(), Fallback::forbid);
+      ASSERT_TRUE(rope) << rope.created().message();
+      const TensorView ids = view(on_device.ids());
+      Apply to_ids;
+      to_ids.out = &ids;
+      stream.begin_capture();
+      for (int i = 0; i < kCalls; ++i) {
+        const TensorView written = view(i % 2 == 0 ? of_first : of_second);
+        const Result copied = apply_rope_device(copier, written, Positions::from(0), stream.get(), to_ids);
+        ASSERT_EQ(copied.path(), Path::gpu) << copied.message();
+        ASSERT_EQ(on_device.call(rope, stream).path(), Path::gpu);
+      }
+      const Graph graph(stream);
+      graph.replay(stream);
+      stream.wait();
+      EXPECT_EQ(difference(first, expected, on_device.download()), "") << tuning << ", " << axes << " axes";
+    }
+  }
+}
+
 TEST(GpuProperty, RandomCasesHaveTheCpuPathsBits) {
   HIPROPE_NEEDS_GPU();
   const std::uint64_t seed = run_seed();
