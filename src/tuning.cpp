@@ -44,8 +44,11 @@ constexpr TuningRow kTuning[] = {
 #undef HIPROPE_TUNING_ROW
 };
 
-static_assert(std::size(kTuning) <= std::size(TuningRows{}.index) &&
-              kTuning[std::size(kTuning) - 1].architecture[0] == 0);
+constexpr bool matches_any(const TuningRow& row) {
+  return row.architecture[0] == 0 && row.access_bytes == 0 && !row.layout.has_value() && row.most_rotary_bytes == 0 &&
+         row.most_axes == 0 && !row.only_copies && !row.only_partial && row.most_accesses == 0;
+}
+static_assert(std::size(kTuning) <= std::size(TuningRows{}.index) && matches_any(kTuning[std::size(kTuning) - 1]));
 
 constexpr std::int32_t kMaxBlockThreads = 256;  // the kernels' launch bound
 
