@@ -84,6 +84,18 @@ std::string gpu_mismatch(const Case& c) {
   return fault.empty() ? "" : fault + "; HIPROPE_TUNING=" + tuning;
 }
 
+// Q and K of a model, as large as launches that are to overlap.
+Draft draft_of_model(std::int64_t tokens) {
+  Draft draft;
+  draft.config.head_dim = 128;
+  draft.config.max_positions = 4096;
+  draft.type = DataType::bf16;
+  draft.tokens = tokens;
+  draft.q_heads = 32;
+  draft.k_heads = 8;
+  return draft;
+}
+
 // Calls in place that follow each other without a wait: each reads, and asks for early, what the one before writes.
 TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
   HIPROPE_NEEDS_GPU();
@@ -93,14 +105,8 @@ TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
     const Environment variable("HIPROPE_TUNING", tuning);
     for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
       for (const std::int64_t tokens : {1, 64, 700}) {
-        Draft draft;
-        draft.config.head_dim = 128;
+        Draft draft = draft_of_model(tokens);
         draft.config.pairing = pairing;
-        draft.config.max_positions = 4096;
-        draft.type = DataType::bf16;
-        draft.tokens = tokens;
-        draft.q_heads = 32;
-        draft.k_heads = 8;
         const Case c = build(draft);
         const Images before = make_images(c);
         Images expected = before;
@@ -141,15 +147,9 @@ TEST(GpuRelations, LaunchesReadTheIdsThatTheOneBeforeWrote) {
   for (const char* const tuning : {"ahead=angles", "ahead=lines", "accesses=8,angles=factors,ahead=lines"}) {
     const Environment variable("HIPROPE_TUNING", tuning);
     for (const std::int32_t axes : {1, 3}) {
-      Draft draft;
-      draft.config.head_dim = 128;
-      draft.config.max_positions = 4096;
+      Draft draft = draft_of_model(64);
       draft.config.axes = axes;
       if (axes == 3) draft.config.sections = {16, 24, 24};
-      draft.type = DataType::bf16;
-      draft.tokens = 64;
-      draft.q_heads = 32;
-      draft.k_heads = 8;
       draft.position_axes = axes;
       draft.name = "first ids";
       const Case first = build(draft);
