@@ -14,6 +14,16 @@ struct Token {
   HIPROPE_DEVICE std::int64_t index() const { return chunk_first + in_chunk; }
 };
 
+// Whether a kernel does all it can before the wait: its blocks share ids, a thread gives sin its sign and finds where
+// its output lies, so that nothing behind the wait waits for constants (8 tokens: 0.88 instead of 0.91 us a call, out
+// of place 0.93 instead of 1.01). Kernels of factors, which only large launches take, would then have 80 registers
+// instead of 88, and more threads at a time are slower there (4096 tokens: 0.96 instead of 1.00); and where each axis
+// has positions of its own, the sign would wait for angles before the tensor is asked for (16384 tokens: 0.977 instead
+// of 0.985).
+constexpr bool prepares_ahead(AngleInput angles) {
+  return kOverlapsLaunches && !multiplies(angles);
+}
+
 HIPROPE_DEVICE std::int64_t position_from_start(const KernelParams& p, Token token) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + static_cast<std::uint64_t>(token.index()));
 }
@@ -60,6 +70,40 @@ HIPROPE_DEVICE void read_positions(const KernelParams& p, Token token, const Ids
   }
 }
 
+// Counted from the chunk's first, as items are.
+HIPROPE_DEVICE std::uint32_t token_of_item(const KernelParams& p, std::uint32_t item) {
+  return divide(divide(item, p.by_units), p.by_head_groups);
+}
+
+// The ids of a block's tokens, from `first` on, each seen by one thread for all: a block has at most as many tokens as
+// threads. All threads of a block come here or none.
+template <int axes>
+HIPROPE_DEVICE void share_ids(const KernelParams& p, Token first, std::uint32_t first_item, std::uint32_t thread) {
+  const std::uint32_t last = token_of_item(p, first_item + static_cast<std::uint32_t>(p.block_threads) - 1);
+  const Token token{first.chunk_first, first.in_chunk + thread};
+  if (token.in_chunk <= last && token.in_chunk < p.chunk_tokens && token.index() < p.tokens) {
+    const Ids<axes> ids = find_ids<axes>(p, token);
+    std::int64_t position[axes];
+    read_positions<false>(p, token, ids, position);
+    auto* const shared = static_cast<SeenId*>(shared_memory()) + thread * axes;
+    HIPROPE_UNROLL
+    for (int axis = 0; axis < axes; ++axis) shared[axis] = {position[axis], ids.of_axis[axis]};
+  }
+  wait_for_block();
+}
+
+// What share_ids left of the i-th of its tokens.
+template <int axes>
+HIPROPE_DEVICE void take_ids(std::uint32_t i, Ids<axes>& ids, std::int64_t (&position)[axes]) {
+  const auto* const shared = static_cast<const SeenId*>(shared_memory());
+  HIPROPE_UNROLL
+  for (int axis = 0; axis < axes; ++axis) {
+    const SeenId seen = shared[i * axes + axis];
+    position[axis] = seen.position;
+    ids.of_axis[axis] = seen.address;
+  }
+}
+
 HIPROPE_DEVICE bool in_table(const KernelParams& p, std::int64_t position) {
   return static_cast<std::uint64_t>(position) < static_cast<std::uint64_t>(p.max_positions);
 }
@@ -88,10 +132,10 @@ HIPROPE_DEVICE Rows<axes> find_rows(const KernelParams& p, const std::int64_t (&
   return rows;
 }
 
-// Whether positions are those of rows that are in the table.
+// Whether positions are those of rows that are in the table: without a branch, since it stands behind the wait.
 template <int axes>
 HIPROPE_DEVICE bool are_of(const std::int64_t (&position)[axes], const Rows<axes>& rows) {
-  std::uint64_t difference = 0;
+  std::uint64_t difference = rows.in_table ? 0 : 1;
   HIPROPE_UNROLL
   for (int axis = 0; axis < axes; ++axis) difference |= static_cast<std::uint64_t>(position[axis]) ^ rows.row[axis];
   return difference == 0;
@@ -191,10 +235,11 @@ HIPROPE_DEVICE void multiply_angles(const KernelParams& p, std::uint32_t row, st
   }
 }
 
-// cos and sin of all pairs of a unit of V in the order of rotate_unit. Kernels of several axes multiply only `ahead` of
-// the wait: behind it, where the tensor is in registers as well, products take 106 of them instead of 92 (H200, 64 and
-// 8 heads, text, 16384 tokens: 0.966 instead of 0.983 of touch). With one axis they take 88 instead of 80, and fewer
-// threads at a time are faster there: 0.992 instead of 0.977 (32 and 8 heads).
+// cos and sin of all pairs of a unit of V in the order of rotate_unit, with its sign in kernels that prepare ahead.
+// Kernels of several axes multiply only `ahead` of the wait: behind it, where the tensor is in registers as well,
+// products take 106 of them instead of 92 (H200, 64 and 8 heads, text, 16384 tokens: 0.966 instead of 0.983 of touch).
+// With one axis they take 88 instead of 80, and fewer threads at a time are faster there: 0.992 instead of 0.977 (32
+// and 8 heads).
 template <typename V, bool ahead>
 HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const Rows<V::axes>& rows, std::int32_t pair,
                                      const UnitAxes<V>& axes, float* cos_sin) {
@@ -210,6 +255,10 @@ HIPROPE_DEVICE void load_unit_angles(const KernelParams& p, const Rows<V::axes>&
     constexpr int count = V::pairs < 4 ? V::pairs : 4;
     HIPROPE_UNROLL
     for (int i = 0; i < V::pairs; i += count) load_angles<count>(p, rows, pair + i, cos_sin + 2 * i);
+  }
+  if constexpr (prepares_ahead(V::angles)) {
+    HIPROPE_UNROLL
+    for (int i = 0; i < V::pairs; ++i) cos_sin[2 * i + 1] *= p.sin_sign;
   }
 }
 

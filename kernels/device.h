@@ -137,6 +137,7 @@ HIPROPE_DEVICE T load_id(const T* address) {
 #if defined(__CUDACC__)
   if constexpr (!final) return *static_cast<const volatile T*>(address);
 #endif
+  assume_global(address);
   return *(const HIPROPE_GLOBAL T*)address;
 }
 
@@ -232,17 +233,23 @@ HIPROPE_DEVICE void atomic_min(std::uint64_t* address, std::uint64_t value) {
 
 // From compute capability 9.0 on a kernel may begin while the launch before it in the stream drains. Until
 // wait_for_launch_before returns, memory that the launch before writes must not be relied on.
+//
+// let_next_launch_begin is true for every thread. Without a branch behind it the compiler reads constants first, which
+// a launch finds in no cache, and all launches behind are late by that (H200, 1 token: 0.93 instead of 0.80 us).
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 inline constexpr bool kOverlapsLaunches = true;
-HIPROPE_DEVICE void let_next_launch_begin() {
+[[nodiscard]] HIPROPE_DEVICE bool let_next_launch_begin() {
   cudaTriggerProgrammaticLaunchCompletion();
+  return threadIdx.z == 0;
 }
 HIPROPE_DEVICE void wait_for_launch_before() {
   cudaGridDependencySynchronize();
 }
 #elif defined(__CUDACC__) || defined(__HIP__)
 inline constexpr bool kOverlapsLaunches = false;
-HIPROPE_DEVICE void let_next_launch_begin() {}
+[[nodiscard]] HIPROPE_DEVICE bool let_next_launch_begin() {
+  return true;
+}
 HIPROPE_DEVICE void wait_for_launch_before() {}
 #else
 // On the host, in tests, as on the platform that is built for. A test says what memory is when a thread begins, and
@@ -253,11 +260,38 @@ inline constexpr bool kOverlapsLaunches = false;
 inline constexpr bool kOverlapsLaunches = true;
 #endif
 inline std::function<void()> when_thread_begins, when_wait_ends;
-HIPROPE_DEVICE void let_next_launch_begin() {
+[[nodiscard]] HIPROPE_DEVICE bool let_next_launch_begin() {
   if (when_thread_begins) when_thread_begins();
+  return true;
 }
 HIPROPE_DEVICE void wait_for_launch_before() {
   if (when_wait_ends) when_wait_ends();
+}
+#endif
+
+// What a block's threads share, LaunchPlan::shared_bytes, and where each waits for all others; without use where
+// launches do not overlap. On the host a test runs one thread at a time and does the rest (tests/host/kernel_body.cpp).
+#if defined(__CUDACC__)
+HIPROPE_DEVICE void* shared_memory() {
+  extern __shared__ uint4 memory[];
+  return memory;
+}
+HIPROPE_DEVICE void wait_for_block() {
+  __syncthreads();
+}
+#elif defined(__HIP__)
+HIPROPE_DEVICE void* shared_memory() {
+  return nullptr;
+}
+HIPROPE_DEVICE void wait_for_block() {}
+#else
+inline void* block_memory = nullptr;
+inline std::function<void()> when_thread_waits_for_block;
+HIPROPE_DEVICE void* shared_memory() {
+  return block_memory;
+}
+HIPROPE_DEVICE void wait_for_block() {
+  if (when_thread_waits_for_block) when_thread_waits_for_block();
 }
 #endif
 

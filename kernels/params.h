@@ -108,6 +108,14 @@ constexpr int axes_of(AngleInput angles) {
   return angles == AngleInput::of_3a || angles == AngleInput::of_3f ? 3 : 1;
 }
 
+// A token's id on an axis as a thread of the block saw it before the wait, and where it lies: a block's shared memory
+// has them as [token][axis]. Were all threads to read ids of their own then, they would queue for few lines of the
+// second-level cache (docs/design.md).
+struct SeenId {
+  std::int64_t position;
+  const char* address;
+};
+
 // Vectors of V elements that a unit has: pairs of two blocks lie in two, interleaved ones in one, which 1 element is
 // not.
 constexpr int vectors_of_unit(bool interleaved, std::int64_t elements) {
@@ -154,5 +162,9 @@ struct KernelParams {
   Divisor by_half_block_units;  // divides a unit index by the units of one half_split block
   Ahead ahead;
 };
+
+constexpr bool reads_ids_ahead(const KernelParams& p) {
+  return p.ids != nullptr && p.ahead != Ahead::nothing;
+}
 
 }  // namespace hiprope

@@ -216,18 +216,17 @@ constexpr bool works_ahead(AngleInput angles) {
   return kOverlapsLaunches || multiplies(angles);
 }
 
-// Whether a thread finds where its output lies before the wait, so that nothing behind it waits for constants (8
-// tokens: 0.88 instead of 0.91 us a call, out of place 0.93 instead of 1.01). Kernels of factors, for large launches,
-// would then take 80 registers instead of 88, and more threads at a time are slower there (4096 tokens: 0.96 instead
-// of 1.00).
-constexpr bool finds_out_ahead(AngleInput angles) {
-  return kOverlapsLaunches && !multiplies(angles);
+template <typename V>
+HIPROPE_DEVICE bool shares_ids(const KernelParams& p) {
+  return prepares_ahead(V::angles) && reads_ids_ahead(p);
 }
 
 // One unit of a head group. Heads beyond the last repeat the last and are not stored. With `copies` some units are of
-// pass-through elements; they ask for memory where others do, so that a wave of both kinds waits once.
+// pass-through elements; they ask for memory where others do, so that a wave of both kinds waits once. The token is the
+// `of_shared`-th of those that the block shares ids of, if it does.
 template <typename V, int tensors, bool copies>
-HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t group_index, std::int32_t unit) {
+HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::uint32_t of_shared, std::int32_t group_index,
+                             std::int32_t unit) {
   constexpr int heads = V::heads_per_thread;
   // Where a wave rotates some heads and copies others, all lanes store together, not those that copy after those that
   // rotate (GPT-NeoX-20B out of place, 16384 tokens: 0.93 instead of 0.85 of touch). More than 64 bytes a thread would
@@ -240,23 +239,25 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
   const UnitPlace<V> at = turns ? place_unit<V>(p, unit) : place_copied_unit<V>(p, unit - p.rotate_units);
   const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
   const UnitAxes<V> axes = load_unit_axes<V>(p, at.pair);
-  const Ids<V::axes> ids = find_ids<V::axes>(p, token);
+  Ids<V::axes> ids = find_ids<V::axes>(p, token);
   float cos_sin[2 * V::pairs];
   // Positions rarely change between launches: with those seen now the angles are read before or during the wait.
   Rows<V::axes> guess{};
-  bool guessed = false;
   if constexpr (works_ahead(V::angles)) {
     if (p.ahead >= Ahead::lines) prefetch_heads<V>(in, at.in, group.last, p.ahead == Ahead::heads && unit == 0);
     if (p.ahead != Ahead::nothing) {
       std::int64_t seen[V::axes];
-      read_positions<false>(p, token, ids, seen);
+      if (shares_ids<V>(p)) {
+        take_ids<V::axes>(of_shared, ids, seen);
+      } else {
+        read_positions<false>(p, token, ids, seen);
+      }
       guess = find_rows(p, seen);
-      guessed = turns && guess.in_table;
-      if (guessed) load_unit_angles<V, true>(p, guess, at.pair, axes, cos_sin);
+      if (turns && guess.in_table) load_unit_angles<V, true>(p, guess, at.pair, axes, cos_sin);
     }
   }
   HeadRow out = in;
-  if constexpr (finds_out_ahead(V::angles)) out = find_out<V, tensors, copies>(p, token, group, in);
+  if constexpr (prepares_ahead(V::angles)) out = find_out<V, tensors, copies>(p, token, group, in);
   wait_for_launch_before();
 
   // The angles wait for the position, so it is asked for before the tensor; behind it where as a rule it only confirms
@@ -267,28 +268,29 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
   load_heads<V>(in, at.in, group.last, vectors);
   if constexpr (works_ahead(V::angles)) read_positions<true>(p, token, ids, position);
   bool stays = false;
-  if (turns && !(guessed && are_of(position, guess))) {
+  if (turns && !are_of(position, guess)) {
     const Rows<V::axes> rows = find_rows(p, position);
     stays = !rows.in_table;
     if (!stays) load_unit_angles<V, false>(p, rows, at.pair, axes, cos_sin);
   }
-  if constexpr (!finds_out_ahead(V::angles)) out = find_out<V, tensors, copies>(p, token, group, in);
+  if constexpr (!prepares_ahead(V::angles)) out = find_out<V, tensors, copies>(p, token, group, in);
   if (stays) {
     if (group_index == 0 && unit == 0) count_refused(p, token);
     if (out.data != in.data) store_heads<V>(out, at.in, group.last, vectors);
     return;
   }
+  const float sin_sign = prepares_ahead(V::angles) ? 1.0F : p.sin_sign;
   if constexpr (stores_together) {
     if (turns) {
       HIPROPE_UNROLL
-      for (int i = 0; i < heads; ++i) rotate_unit<V>(cos_sin, p.sin_sign, vectors[i]);
+      for (int i = 0; i < heads; ++i) rotate_unit<V>(cos_sin, sin_sign, vectors[i]);
     }
     store_heads<V>(out, at.out, group.last, vectors);
   } else if (turns) {
     HIPROPE_UNROLL
     for (int i = 0; i < heads; ++i) {
       if (i != 0 && i > group.last) break;
-      rotate_unit<V>(cos_sin, p.sin_sign, vectors[i]);
+      rotate_unit<V>(cos_sin, sin_sign, vectors[i]);
       store_unit<V>(out.data + i * out.step, at.out, vectors[i]);
     }
   } else {
@@ -299,18 +301,25 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::int32_t gr
 // Thread `thread` of block `block` of chunk `chunk`; nearly every launch has one chunk.
 template <typename V, int tensors>
 HIPROPE_DEVICE void run_thread(const KernelParams& p, std::uint32_t block, std::uint32_t chunk, std::uint32_t thread) {
-  let_next_launch_begin();
-  const std::uint32_t item = block * static_cast<std::uint32_t>(p.block_threads) + thread;
+  if (!let_next_launch_begin()) return;  // no thread does
+  const std::uint32_t first_item = block * static_cast<std::uint32_t>(p.block_threads);
+  const std::int64_t chunk_first = chunk * p.chunk_tokens;
+  std::uint32_t first_shared = 0;
+  if (shares_ids<V>(p)) {
+    first_shared = token_of_item(p, first_item);
+    share_ids<V::axes>(p, {chunk_first, first_shared}, first_item, thread);
+  }
+  const std::uint32_t item = first_item + thread;
   const std::uint32_t row = divide(item, p.by_units);
   const std::uint32_t token_in_chunk = divide(row, p.by_head_groups);
-  const Token token{chunk * p.chunk_tokens, token_in_chunk};
+  const Token token{chunk_first, token_in_chunk};
   if (token_in_chunk >= p.chunk_tokens || token.index() >= p.tokens) return;
   const auto group = static_cast<std::int32_t>(row - token_in_chunk * static_cast<std::uint32_t>(p.head_groups));
   const auto unit = static_cast<std::int32_t>(item - row * static_cast<std::uint32_t>(p.rotate_units + p.copy_units));
   if (p.copy_units == 0) {
-    run_unit<V, tensors, false>(p, token, group, unit);
+    run_unit<V, tensors, false>(p, token, token_in_chunk - first_shared, group, unit);
   } else {
-    run_unit<V, tensors, true>(p, token, group, unit);
+    run_unit<V, tensors, true>(p, token, token_in_chunk - first_shared, group, unit);
   }
 }
 

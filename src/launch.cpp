@@ -125,6 +125,12 @@ hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan) {
   plan.blocks = static_cast<std::uint32_t>(divide_up(chunk_tokens * items_per_token, shape.block_threads));
   plan.chunks = static_cast<std::uint32_t>(chunks);
   KernelParams& p = plan.params;
+  plan.shared_bytes = 0;
+  if (!multiplies(variant.angles) && reads_ids_ahead(p)) {
+    const std::int64_t tokens_of_block = divide_up(shape.block_threads - 1, items_per_token) + 1;
+    const std::int64_t ids = tokens_of_block * axes_of(variant.angles);
+    plan.shared_bytes = static_cast<std::uint32_t>(ids * static_cast<std::int64_t>(sizeof(SeenId)));
+  }
   p.tokens = shape.tokens;
   p.chunk_tokens = chunk_tokens;
   p.q_heads = static_cast<std::int32_t>(shape.q_heads);

@@ -37,6 +37,7 @@ struct LaunchPlan {
   int variant;           // index into kVariants
   std::uint32_t blocks;  // of one chunk
   std::uint32_t chunks;
+  std::uint32_t shared_bytes;  // of a block, if it shares ids: a SeenId for every axis of its tokens
   KernelParams params;
 };
 
@@ -55,7 +56,8 @@ struct WorkShape {
 // Items of one chunk: with the last block's surplus threads an item's index stays below 2^31.
 constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1024;
 
-// Fills the plan's grid and those parameters that say which work is whose. hiprope_error_too_large when a token has too
+// Fills the plan's grid, its shared_bytes, for which params.ids and params.ahead are looked at, and those parameters
+// that say which work is whose. hiprope_error_too_large when a token has too
 // many heads for a chunk, or the tokens are too many chunks.
 [[nodiscard]] hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan);
 

@@ -173,6 +173,7 @@ hipError_t launch_kernel(hipFunction_t function, const LaunchPlan& plan, KernelP
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3{plan.blocks, plan.chunks, 1};
   config.blockDim = dim3{static_cast<unsigned>(argument.block_threads), 1, 1};
+  config.dynamicSmemBytes = plan.shared_bytes;
   config.stream = stream;
   config.attrs = &overlap;
   config.numAttrs = 1;

@@ -144,10 +144,18 @@ TEST(GpuRelations, LaunchesReadTheIdsThatTheOneBeforeWrote) {
   pair.max_positions = 1;
   const Rope copier(pair, Device::gpu(), Fallback::forbid);
   ASSERT_TRUE(copier) << copier.created().message();
-  for (const char* const tuning : {"ahead=angles", "ahead=lines", "accesses=8,angles=factors,ahead=lines"}) {
+  struct Way {
+    const char* tuning;
+    std::int64_t q_heads;  // with one, a block has many tokens
+  };
+  for (const auto& [tuning, q_heads] :
+       {Way{"ahead=angles", 32}, Way{"ahead=lines", 32}, Way{"block=256,ahead=lines", 1},
+        Way{"accesses=8,angles=factors,ahead=lines", 32}}) {
     const Environment variable("HIPROPE_TUNING", tuning);
     for (const std::int32_t axes : {1, 3}) {
       Draft draft = draft_of_model(64);
+      draft.q_heads = q_heads;
+      if (q_heads == 1) draft.k_heads = 0;
       draft.config.axes = axes;
       if (axes == 3) draft.config.sections = {16, 24, 24};
       draft.position_axes = axes;

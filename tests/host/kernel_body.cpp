@@ -2,6 +2,8 @@
 #include "tests/host/kernel_body.h"
 
 #include <algorithm>
+#include <iterator>
+#include <memory>
 #include <vector>
 
 #include <fmt/format.h>
@@ -121,14 +123,14 @@ void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice) {
                             .copied = in_place ? 0 : (c.config.head_dim - c.rotary_dim()) * bytes,
                             .pairs = p.pairs,
                             .half_block = p.half_block,
-                            .block_threads = p.block_threads,
+                            .block_threads = choice.block_threads,
                             .most_items = internal::kMostItems};
+  launch.plan.params.ahead = choice.ahead;
   EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
   const std::int64_t units = p.rotate_units + p.copy_units;
   shape.most_items = choice.chunk_tokens * p.head_groups * units;
   EXPECT_EQ(internal::cut_work(shape, launch.plan), hiprope_ok);
   EXPECT_EQ(p.chunk_tokens, std::min(choice.chunk_tokens, p.tokens));
-  launch.plan.params.ahead = choice.ahead;
 }
 
 void BodyTables::give(TileShifts tiles, BodyLaunch& launch) {
@@ -147,10 +149,38 @@ void BodyTables::give(TileShifts tiles, BodyLaunch& launch) {
 }
 
 void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk) {
+  struct Waits {};
   const BodyRow& body = kBodies[launch.plan.variant];
   const RunThread run = launch.tensors == 2 ? body.of_two : body.of_one;
   const auto threads = static_cast<std::uint32_t>(launch.plan.params.block_threads);
-  for (std::uint32_t thread = 0; thread < threads; ++thread) run(launch.plan.params, block, chunk, thread);
+  const std::size_t ids = launch.plan.shared_bytes / sizeof(SeenId);
+  const auto shared = std::make_unique<SeenId[]>(ids), early = std::make_unique<SeenId[]>(ids);
+  constexpr SeenId unknown{-1, nullptr};
+  std::fill_n(shared.get(), ids, unknown);
+  block_memory = shared.get();
+  std::uint32_t waiting = 0;
+  when_thread_waits_for_block = [] { throw Waits{}; };
+  for (std::uint32_t thread = threads; thread-- > 0;) {
+    try {
+      run(launch.plan.params, block, chunk, thread);
+    } catch (const Waits&) {
+      ++waiting;
+    }
+  }
+  std::uint32_t through = 0;
+  when_thread_waits_for_block = [&] {
+    block_memory = shared.get();
+    ++through;
+  };
+  for (std::uint32_t thread = threads; waiting != 0 && thread-- > 0;) {
+    std::fill_n(early.get(), ids, unknown);
+    block_memory = early.get();
+    run(launch.plan.params, block, chunk, thread);
+  }
+  when_thread_waits_for_block = nullptr;
+  block_memory = nullptr;
+  EXPECT_TRUE(waiting == 0 || waiting == threads) << waiting << " of " << threads << " threads wait for their block";
+  EXPECT_EQ(through, waiting) << "a thread waits for its block more than once";
 }
 
 Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const BodyChoice& choice, Images& images) {
@@ -198,7 +228,11 @@ std::vector<BodyChoice> choices_of(const Case& c, const hiprope_rope& rope, cons
     const std::uint64_t draw = c.seed + (static_cast<std::uint64_t>(variant) * 0x9E3779B97F4A7C15U >> 63);
     const std::int64_t chunk_tokens = draw % 2 == 0 ? 2 : c.tokens;
     choices.push_back({variant, chunk_tokens, Ahead::nothing});
-    if (works_ahead(internal::kVariants[variant].angles)) choices.push_back({variant, chunk_tokens, Ahead::heads});
+    constexpr std::int32_t blocks[] = {64, 32, 96, 256};
+    const std::int32_t block_threads = blocks[(c.seed + static_cast<std::uint64_t>(variant)) % std::size(blocks)];
+    if (works_ahead(internal::kVariants[variant].angles)) {
+      choices.push_back({variant, chunk_tokens, Ahead::heads, block_threads});
+    }
   }
   return choices;
 }

@@ -43,6 +43,7 @@ struct BodyChoice {
   int variant = -1;
   std::int64_t chunk_tokens = 0;
   Ahead ahead = Ahead::nothing;
+  std::int32_t block_threads = 64;
 };
 
 // Whether another kernel can do the launch: one as narrow or narrower, of as many axes or more, if the Rope has what it
@@ -52,6 +53,9 @@ bool can_run(const hiprope_rope& rope, const BodyLaunch& launch, int variant);
 // wait.
 void retarget(const Case& c, BodyLaunch& launch, const BodyChoice& choice);
 
+// Runs a block's threads one at a time, the last first. Where they wait for each other, each runs up to there; then all
+// run again from their start, and get what all have shared once they are there again. Nothing that counts is done
+// before.
 void run_block(BodyLaunch& launch, std::uint32_t block, std::uint32_t chunk);
 
 // Runs the case. Bytes that the call may not touch are poisoned under AddressSanitizer meanwhile. Until its wait ends a

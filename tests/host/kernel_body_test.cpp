@@ -66,6 +66,28 @@ TEST(KernelBodyEdges, SizesAroundTheVectorWidth) {
   }
 }
 
+// Heads so few and small that a thread does a whole token: a block has ids of as many tokens as threads.
+TEST(KernelBodyEdges, BlocksShareTheIdsOfManyTokens) {
+  for (const std::int32_t axes : {1, 3, 4}) {
+    for (const int ids_bytes : {4, 8}) {
+      Draft draft;
+      draft.name = "many tokens";
+      draft.config.head_dim = 16;
+      draft.config.max_positions = 8;
+      draft.config.axes = axes;
+      if (axes == 3) draft.config.sections = {2, 3, 3};
+      if (axes == 4) draft.config.sections = {2, 2, 2, 2};
+      draft.position_axes = axes;
+      draft.ids_bytes = ids_bytes;
+      draft.type = DataType::bf16;
+      draft.tokens = 300;
+      draft.q_heads = 1;
+      const Case c = build(draft);
+      ASSERT_EQ(body_mismatch(c), "") << describe(c);
+    }
+  }
+}
+
 TEST(KernelBodyProperty, RandomCasesHaveTheCpuPathsBits) {
   const std::uint64_t seed = run_seed();
   const std::int64_t count = environment_number("HIPROPE_PROPERTY_CASES", 20000);
