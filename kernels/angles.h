@@ -75,12 +75,14 @@ HIPROPE_DEVICE std::uint32_t token_of_item(const KernelParams& p, std::uint32_t 
   return divide(divide(item, p.by_units), p.by_head_groups);
 }
 
-// The ids of a block's tokens, from `first` on, each seen by one thread for all: a block has at most as many tokens as
-// threads. All threads of a block come here or none.
+// The ids of a block's tokens, each seen by one thread for all: a block has at most as many tokens as threads. All
+// threads of a block come here or none, and get the first of its tokens, counted from the chunk's first.
 template <int axes>
-HIPROPE_DEVICE void share_ids(const KernelParams& p, Token first, std::uint32_t first_item, std::uint32_t thread) {
+HIPROPE_DEVICE std::uint32_t share_ids(const KernelParams& p, std::int64_t chunk_first, std::uint32_t first_item,
+                                       std::uint32_t thread) {
+  const std::uint32_t first = token_of_item(p, first_item);
   const std::uint32_t last = token_of_item(p, first_item + static_cast<std::uint32_t>(p.block_threads) - 1);
-  const Token token{first.chunk_first, first.in_chunk + thread};
+  const Token token{chunk_first, first + thread};
   if (token.in_chunk <= last && token.in_chunk < p.chunk_tokens && token.index() < p.tokens) {
     const Ids<axes> ids = find_ids<axes>(p, token);
     std::int64_t position[axes];
@@ -90,6 +92,7 @@ HIPROPE_DEVICE void share_ids(const KernelParams& p, Token first, std::uint32_t 
     for (int axis = 0; axis < axes; ++axis) shared[axis] = {position[axis], ids.of_axis[axis]};
   }
   wait_for_block();
+  return first;
 }
 
 // What share_ids left of the i-th of its tokens.

@@ -305,10 +305,7 @@ HIPROPE_DEVICE void run_thread(const KernelParams& p, std::uint32_t block, std::
   const std::uint32_t first_item = block * static_cast<std::uint32_t>(p.block_threads);
   const std::int64_t chunk_first = chunk * p.chunk_tokens;
   std::uint32_t first_shared = 0;
-  if (shares_ids<V>(p)) {
-    first_shared = token_of_item(p, first_item);
-    share_ids<V::axes>(p, {chunk_first, first_shared}, first_item, thread);
-  }
+  if (shares_ids<V>(p)) first_shared = share_ids<V::axes>(p, chunk_first, first_item, thread);
   const std::uint32_t item = first_item + thread;
   const std::uint32_t row = divide(item, p.by_units);
   const std::uint32_t token_in_chunk = divide(row, p.by_head_groups);

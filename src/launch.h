@@ -57,8 +57,8 @@ struct WorkShape {
 constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1024;
 
 // Fills the plan's grid, its shared_bytes, for which params.ids and params.ahead are looked at, and those parameters
-// that say which work is whose. hiprope_error_too_large when a token has too
-// many heads for a chunk, or the tokens are too many chunks.
+// that say which work is whose. hiprope_error_too_large when a token has too many heads for a chunk, or the tokens are
+// too many chunks.
 [[nodiscard]] hiprope_status cut_work(const WorkShape& shape, LaunchPlan& plan);
 
 // Plans a launch of a call that is not empty. hiprope_error_too_large when a token has too many heads for a launch, or
