@@ -47,6 +47,15 @@ constexpr std::int32_t entry_location(std::int32_t entry, std::int32_t entries, 
   return (entry & ((1 << tile_shift) - 1)) * (entries >> tile_shift) + (entry >> tile_shift);
 }
 
+// Whether rows of a table with several axes are dealt out as those with one are. On AMD they have the plain order,
+// where the place of a unit is one product an axis and all else an offset of an access: dealt out, kernels of several
+// axes were 5 to 23 % longer, one of gfx1102 had no registers left, and no card has shown what it would bring.
+#if defined(__HIP__) || defined(HIPROPE_PLATFORM_AMD)
+inline constexpr bool kDealsAxes = false;
+#else
+inline constexpr bool kDealsAxes = true;
+#endif
+
 // Where a table row keeps cos and sin of a pair, as an index of pairs: an entry has two. An odd count of pairs has
 // tile_shift 0.
 constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std::int32_t tile_shift) {
@@ -134,7 +143,7 @@ struct KernelParams {
   // coarse_row and its fine_row. Null where no kernel of the Rope takes them.
   const double* coarse;
   const double* fine;
-  const void* ids;           // [axes][tokens] int32 or int64; null: token t has position start + t
+  const void* ids;           // [axes][tokens] int32 or int64; null, with one axis: token t has position start + t
   const std::uint8_t* axis;  // [pairs], which axis's position turns a pair; null where a Rope has one axis
   std::uint64_t* refused;    // [2]: tokens with a position outside the table; the smallest such token index
   std::int64_t start;

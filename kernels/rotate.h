@@ -22,6 +22,11 @@ struct Variant {
   static constexpr int words = bytes < 4 ? 1 : bytes / 4;
   static constexpr int vectors = vectors_of_unit(layout == Layout::interleaved, elements);
   static constexpr int pairs = vectors * elements / 2;  // of a unit
+  // Whether ids that confirm a guess are asked for before the tensor all the same: three or four are long in coming
+  // behind the requests of all waves for theirs (H200, text, 64 tokens of 64 and 8 heads: 1.29 instead of 1.44 us).
+  // With more accesses, or interleaved pairs, nvcc waits for them between requests for the tensor.
+  static constexpr bool asks_ids_first =
+      works_ahead(angles) && axes > 1 && layout == Layout::half_split&& heads_per_thread <= 2;
 };
 
 // Where a unit's vectors of V elements lie within a head, and its first pair if it has pairs.
@@ -210,12 +215,6 @@ HIPROPE_DEVICE void count_refused(const KernelParams& p, Token token) {
   atomic_min(p.refused + 1, static_cast<std::uint64_t>(token.index()));
 }
 
-// Whether KernelParams::ahead has a meaning for a kernel. 3f multiplies nowhere else, so for kernels of factors also
-// where launches do not overlap.
-constexpr bool works_ahead(AngleInput angles) {
-  return kOverlapsLaunches || multiplies(angles);
-}
-
 template <typename V>
 HIPROPE_DEVICE bool shares_ids(const KernelParams& p) {
   return prepares_ahead(V::angles) && reads_ids_ahead(p);
@@ -239,7 +238,7 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::uint32_t o
   const UnitPlace<V> at = turns ? place_unit<V>(p, unit) : place_copied_unit<V>(p, unit - p.rotate_units);
   const HeadRow in = find_heads<V, tensors>(p.q.in, p.k.in, token, group);
   const UnitAxes<V> axes = load_unit_axes<V>(p, at.pair);
-  Ids<V::axes> ids = find_ids<V::axes>(p, token);
+  Ids<V::axes> ids = find_ids<V>(p, token);
   float cos_sin[2 * V::pairs];
   // Positions rarely change between launches: with those seen now the angles are read before or during the wait.
   Rows<V::axes> guess{};
@@ -250,7 +249,7 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::uint32_t o
       if (shares_ids<V>(p)) {
         take_ids<V::axes>(of_shared, ids, seen);
       } else {
-        read_positions<false>(p, token, ids, seen);
+        read_positions<V, false>(p, token, ids, seen);
       }
       guess = find_rows(p, seen);
       if (turns && guess.in_table) load_unit_angles<V, true>(p, guess, at.pair, axes, cos_sin);
@@ -260,13 +259,14 @@ HIPROPE_DEVICE void run_unit(const KernelParams& p, Token token, std::uint32_t o
   if constexpr (prepares_ahead(V::angles)) out = find_out<V, tensors, copies>(p, token, group, in);
   wait_for_launch_before();
 
-  // The angles wait for the position, so it is asked for before the tensor; behind it where as a rule it only confirms
+  // The angles wait for the position, so it is asked for before the tensor; as a rule behind it where it only confirms
   // a guess.
+  constexpr bool position_first = !works_ahead(V::angles) || V::asks_ids_first;
   std::int64_t position[V::axes];
-  if constexpr (!works_ahead(V::angles)) read_positions<true>(p, token, ids, position);
+  if constexpr (position_first) read_positions<V, true>(p, token, ids, position);
   std::uint32_t vectors[heads][V::vectors][V::words];
   load_heads<V>(in, at.in, group.last, vectors);
-  if constexpr (works_ahead(V::angles)) read_positions<true>(p, token, ids, position);
+  if constexpr (!position_first) read_positions<V, true>(p, token, ids, position);
   bool stays = false;
   if (turns && !are_of(position, guess)) {
     const Rows<V::axes> rows = find_rows(p, position);
@@ -305,7 +305,7 @@ HIPROPE_DEVICE void run_thread(const KernelParams& p, std::uint32_t block, std::
   const std::uint32_t first_item = block * static_cast<std::uint32_t>(p.block_threads);
   const std::int64_t chunk_first = chunk * p.chunk_tokens;
   std::uint32_t first_shared = 0;
-  if (shares_ids<V>(p)) first_shared = share_ids<V::axes>(p, chunk_first, first_item, thread);
+  if (shares_ids<V>(p)) first_shared = share_ids<V>(p, chunk_first, first_item, thread);
   const std::uint32_t item = first_item + thread;
   const std::uint32_t row = divide(item, p.by_units);
   const std::uint32_t token_in_chunk = divide(row, p.by_head_groups);

@@ -49,6 +49,7 @@ std::vector<DataType> choose_types(const std::string& asked) {
 
 BenchPositions choose_positions(const std::string& asked) {
   if (asked == "sequential") return BenchPositions::sequential;
+  if (asked == "image") return BenchPositions::image;
   return asked == "text" ? BenchPositions::text : BenchPositions::random;
 }
 
@@ -101,8 +102,9 @@ BenchOptions bench_options(const Arguments& arguments) {
   options.out_of_place = arguments.out_of_place;
   options.inverse = arguments.inverse;
   options.positions = choose_positions(arguments.positions);
-  if (options.positions == BenchPositions::text && arguments.axes == 1) {
-    refuse("--positions text is about several axes; add --axes 3, or use random");
+  const bool of_axes = options.positions == BenchPositions::text || options.positions == BenchPositions::image;
+  if (of_axes && arguments.axes == 1) {
+    refuse("--positions {} is about several axes; add --axes 3, or use random", arguments.positions);
   }
   options.id_bytes = arguments.ids == "int64" ? sizeof(std::int64_t) : sizeof(std::int32_t);
   options.check = !arguments.no_check;
@@ -246,9 +248,10 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, 4));
   command
       ->add_option("--positions", arguments->positions,
-                   "random; text, random but the same on every axis; or sequential.")
+                   "random; text, random but the same on every axis; image, rows and columns of a square; or "
+                   "sequential.")
       ->capture_default_str()
-      ->check(CLI::IsMember({"random", "text", "sequential"}));
+      ->check(CLI::IsMember({"random", "text", "image", "sequential"}));
   command->add_option("--ids", arguments->ids, "Type of the positions: int64 or int32.")
       ->capture_default_str()
       ->check(CLI::IsMember({"int64", "int32"}));

@@ -23,6 +23,7 @@ const std::vector<BenchShape>& bench_shapes();
 enum class BenchPositions {
   random,      // each token's, on each axis its own
   text,        // each token's random, the same on every axis, as M-RoPE has them for text
+  image,       // of a square image at a random place: one on the first axis, rows on the second, columns on the others
   sequential,  // from 0, computed by the kernel
 };
 

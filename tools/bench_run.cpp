@@ -191,13 +191,21 @@ void BenchRunner::upload_positions(const Plan& plan) {
   positions_.resize(static_cast<std::size_t>(plan.set_count * config.axes * plan.bench_case.tokens));
   std::uniform_int_distribution<std::int64_t> position(0, config.max_positions - 1);
   const std::int64_t tokens = plan.bench_case.tokens;
-  std::int64_t row = 0;  // of one set's one axis
+  const auto side = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(tokens))));
+  std::int64_t row = 0, corner = 0;  // of one set's one axis; of an image
   for (auto first = positions_.begin(); first != positions_.end(); first += tokens, ++row) {
-    const bool repeats = kind == BenchPositions::text && row % config.axes != 0;
-    if (repeats)
+    const std::int64_t axis = row % config.axes;
+    if (kind == BenchPositions::image) {
+      if (axis == 0) corner = position(random_);
+      for (std::int64_t token = 0; token < tokens; ++token) {
+        const std::int64_t place = axis == 0 ? 0 : axis == 1 ? token / side : token % side;
+        first[token] = (corner + place) % config.max_positions;
+      }
+    } else if (kind == BenchPositions::text && axis != 0) {
       std::copy_n(first - tokens, tokens, first);
-    else
+    } else {
       std::generate_n(first, tokens, [&] { return position(random_); });
+    }
   }
   if (plan.bench_case.id_bytes == sizeof(std::int64_t)) {
     position_buffer_->upload(std::as_bytes(std::span(positions_)));

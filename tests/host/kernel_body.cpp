@@ -193,15 +193,18 @@ Outcome run_body(const Case& c, const Rope& rope, BodyTables& tables, const Body
   outcome.message = outcome.status == hiprope_ok ? "" : hiprope_last_error();
   if (outcome.status != hiprope_ok) return outcome;
   if (launch.plan.blocks != 0 && choice.variant >= 0) retarget(c, launch, choice);
-  // The order of the tables goes with case and kernel: plain for several axes, else entries must fill the tiles, and
-  // factors of a unit's pairs, which are 8 at most, must lie in one.
+  // The order of the tables goes with case and kernel: entries must fill the tiles, and factors of a unit's pairs,
+  // which are 8 at most, must lie in one; so must their entries of the table with several axes.
   const internal::VariantRow& row = internal::kVariants[launch.plan.variant];
   const bool of_eight_pairs = row.layout == internal::Layout::half_split && c.type != DataType::f32;
   const std::uint64_t draw = c.seed + static_cast<std::uint64_t>(choice.variant);
   TileShifts tiles = {};
   if (choice.variant >= 0) tiles = {static_cast<std::int32_t>(draw % 3), of_eight_pairs || draw % 2 == 0 ? 3 : 2};
   const std::int32_t pairs = rope.get()->frequencies.pairs;
-  if (axes_of(row.angles) > 1 || pairs % (2 << tiles.table) != 0) tiles.table = 0;
+  const std::int64_t elements = row.access_bytes / format_of(c.type).bytes;
+  const std::int64_t unit_pairs = vectors_of_unit(row.layout == internal::Layout::interleaved, elements) * elements / 2;
+  if (axes_of(row.angles) > 1 && (!kDealsAxes || unit_pairs > (2 << tiles.table))) tiles.table = 0;
+  if (pairs % (2 << tiles.table) != 0) tiles.table = 0;
   if (draw % 5 == 0 || pairs % (1 << tiles.factors) != 0) tiles.factors = 0;
   tables.give(tiles, launch);
   set_fences(c, images, true);
