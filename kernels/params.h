@@ -49,7 +49,7 @@ constexpr std::int32_t entry_location(std::int32_t entry, std::int32_t entries, 
 
 // Whether rows of a table with several axes are dealt out as those with one are. On AMD they have the plain order,
 // where the place of a unit is one product an axis and all else an offset of an access: dealt out, kernels of several
-// axes were 5 to 23 % longer, one of gfx1102 had no registers left, and no card has shown what it would bring.
+// axes were 5 to 23 % longer, gfx1102 had no registers left for some, and no card has shown what it would bring.
 #if defined(__HIP__) || defined(HIPROPE_PLATFORM_AMD)
 inline constexpr bool kDealsAxes = false;
 #else
