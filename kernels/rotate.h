@@ -26,7 +26,7 @@ struct Variant {
   // behind the requests of all waves for theirs (H200, text, 64 tokens of 64 and 8 heads: 1.29 instead of 1.44 us).
   // With more accesses, or interleaved pairs, nvcc waits for them between requests for the tensor.
   static constexpr bool asks_ids_first =
-      works_ahead(angles) && axes > 1 && layout == Layout::half_split&& heads_per_thread <= 2;
+      works_ahead(angles) && axes > 1 && heads_per_thread <= 2 && layout == Layout::half_split;
 };
 
 // Where a unit's vectors of V elements lie within a head, and its first pair if it has pairs.
