@@ -8,7 +8,7 @@
 #include "fork.h"
 #include "log.h"
 #include "status.h"
-#include "table.h"
+#include "config/table.h"
 
 namespace hiprope::internal {
 namespace {

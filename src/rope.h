@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "frequencies.h"
+#include "config/frequencies.h"
 #include "gpu/gpu.h"
 #include "hiprope/hiprope.h"
 #include "launch.h"

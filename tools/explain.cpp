@@ -11,7 +11,7 @@
 #include <numbers>
 
 #include "tools/commands.h"
-#include "tools/model_config/model_config.h"
+#include "model_config/model_config.h"
 #include "tools/svg_plot.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"

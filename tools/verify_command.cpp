@@ -10,7 +10,7 @@
 
 #include "tools/commands.h"
 #include "tools/device_option.h"
-#include "tools/model_config/model_config.h"
+#include "model_config/model_config.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
 #include "tools/verify.h"

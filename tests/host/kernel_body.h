@@ -6,7 +6,7 @@
 
 #include "launch.h"
 #include "rope.h"
-#include "table.h"
+#include "config/table.h"
 #include "tests/support/case.h"
 
 namespace hiprope::test {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "frequencies.h"
+#include "config/frequencies.h"
 #include "hiprope/hiprope.h"
 #include "kernels/params.h"
 

@@ -1,6 +1,6 @@
 // Kernels that a rotation is measured against: x = x * scale over the same elements, a reader that empties the caches,
 // and one that does nothing.
-#include "tools/touch_params.h"
+#include "bench/touch_params.h"
 
 #include "kernels/device.h"
 #include "kernels/numeric.h"
@@ -59,7 +59,7 @@ HIPROPE_DEVICE void touch(const TouchParams& p, std::uint32_t block, std::uint32
     hiprope::tools::touch<hiprope::element, bytes, in_flight>(params, hiprope::block_index(),           \
                                                               hiprope::thread_index());                 \
   }
-#include "tools/touch_variants.inc"
+#include "bench/touch_variants.inc"
 
 HIPROPE_KERNEL(256) evict(hiprope::tools::EvictParams params) {
   std::uint32_t sum = 0;

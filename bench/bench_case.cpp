@@ -1,5 +1,5 @@
 // Shapes and memory layout of the benchmark's cases.
-#include "tools/bench_case.h"
+#include "bench/bench_case.h"
 
 #include <array>
 

@@ -1,12 +1,12 @@
 // From a config to inv_freq and the scale factors: pure functions, float64 throughout.
-#include "frequencies.h"
+#include "config/frequencies.h"
 
 #include <cmath>
 #include <new>
 #include <numbers>
 
-#include "axes.h"
-#include "scaling.h"
+#include "config/axes.h"
+#include "config/scaling.h"
 #include "status.h"
 
 namespace hiprope::internal {

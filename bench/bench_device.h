@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tools/bench_case.h"
+#include "bench/bench_case.h"
 
 namespace hiprope::tools {
 

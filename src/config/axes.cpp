@@ -1,5 +1,5 @@
 // Which of a token's positions turns each pair: the axis layouts and their checks.
-#include "axes.h"
+#include "config/axes.h"
 
 #include "status.h"
 

@@ -1,5 +1,5 @@
 // The cos/sin table and its factors.
-#include "table.h"
+#include "config/table.h"
 
 #include <cmath>
 #include <new>

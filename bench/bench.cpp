@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "tools/bench_report.h"
-#include "tools/bench_run.h"
+#include "bench/bench_report.h"
+#include "bench/bench_run.h"
 #include "tools/commands.h"
 #include "tools/device_option.h"
 #include "tools/table_printer.h"

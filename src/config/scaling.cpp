@@ -1,5 +1,5 @@
 // Checks config.scaling against a table of its parameters and fills in the defaults.
-#include "scaling.h"
+#include "config/scaling.h"
 
 #include <cmath>
 #include <cstdint>

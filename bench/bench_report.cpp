@@ -1,5 +1,5 @@
 // Tables, CSV, JSON and the plot of benchmark results.
-#include "tools/bench_report.h"
+#include "bench/bench_report.h"
 
 #include <fmt/format.h>
 

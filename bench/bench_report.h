@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "tools/bench_run.h"
+#include "bench/bench_run.h"
 
 namespace hiprope::tools {
 

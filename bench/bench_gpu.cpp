@@ -6,7 +6,7 @@
 #include <cstring>
 #include <span>
 
-#include "tools/bench_device.h"
+#include "bench/bench_device.h"
 #include "tools/gpu_memory.h"
 #include "tools/tool_error.h"
 
@@ -24,7 +24,7 @@ std::unique_ptr<BenchDevice> make_gpu_bench(std::int32_t, std::size_t) {
 
 #include "src/gpu/code_objects.h"
 #include "src/gpu/runtime.h"
-#include "tools/touch_params.h"
+#include "bench/touch_params.h"
 
 extern "C" {
 extern const hiprope_code_object hiprope_touch_objects[];
@@ -44,7 +44,7 @@ struct TouchKernel {
 constexpr TouchKernel kTouchKernels[] = {
 #define HIPROPE_TOUCH(element, bytes, in_flight) \
   {"touch_" #element "_" #bytes "b_" #in_flight "v", DataType::element, bytes, in_flight},
-#include "tools/touch_variants.inc"
+#include "bench/touch_variants.inc"
 #undef HIPROPE_TOUCH
 };
 

@@ -1,5 +1,5 @@
 // Runs the benchmark's cases on one device, reusing one allocation for all of them.
-#include "tools/bench_run.h"
+#include "bench/bench_run.h"
 
 #include <algorithm>
 #include <array>

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tools/bench_device.h"
+#include "bench/bench_device.h"
 #include "tools/gpu_memory.h"
 
 namespace hiprope::tools {

@@ -1,10 +1,10 @@
 # Compiles the touch kernels for every architecture the library has kernels for, and embeds them in a target.
 
-# hiprope_embed_touch_kernels(target): adds the table hiprope_touch_objects, which tools/bench_gpu.cpp reads.
+# hiprope_embed_touch_kernels(target): adds the table hiprope_touch_objects, which bench/bench_gpu.cpp reads.
 function(hiprope_embed_touch_kernels target)
   set(CMAKE_MESSAGE_LOG_LEVEL WARNING)  # the library has already said which compiler builds what
-  set(directory ${PROJECT_BINARY_DIR}/tools/kernels)
-  set(source ${PROJECT_SOURCE_DIR}/tools/touch.hip)
+  set(directory ${PROJECT_BINARY_DIR}/bench/kernels)
+  set(source ${PROJECT_SOURCE_DIR}/bench/touch.hip)
   file(MAKE_DIRECTORY ${directory})
   set(code_object_entries "")
   set(files "")

@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "bench/cpu/touch.h"
-#include "tools/bench_device.h"
+#include "bench/bench_device.h"
 
 namespace hiprope::tools {
 namespace {
