@@ -84,4 +84,29 @@ struct f16 {
 #endif
 };
 
+// A vector of elements in 32-bit words, from and to float32.
+template <typename Element, int count>
+HIPROPE_DEVICE void decode_vector(const std::uint32_t* words, float* value) {
+  HIPROPE_UNROLL
+  for (int i = 0; i < count; ++i) {
+    if constexpr (Element::bytes == 4) {
+      value[i] = Element::decode(words[i]);
+    } else {
+      value[i] = Element::decode(words[i / 2] >> (16 * (i % 2)) & 0xFFFFU);
+    }
+  }
+}
+
+template <typename Element, int count>
+HIPROPE_DEVICE void encode_vector(const float* value, std::uint32_t* words) {
+  HIPROPE_UNROLL
+  for (int i = 0; i < count; i += 4 / Element::bytes) {
+    if constexpr (Element::bytes == 4) {
+      words[i] = Element::encode(value[i]);
+    } else {
+      words[i / 2] = Element::encode_two(value[i], value[i + 1]);
+    }
+  }
+}
+
 }  // namespace hiprope

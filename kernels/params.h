@@ -1,22 +1,17 @@
-// The one argument of every kernel, filled by src/launch.cpp and read by the kernels.
+// The one argument of every kernel, filled by src/launch.cpp, and how a head is cut into tiles.
 #pragma once
 
 #include <cstdint>
 
 namespace hiprope {
 
-// One tensor as it is read or written; element (t, h, d) is data[t * token_stride + h * head_stride + d]. Strides in
-// elements, not negative.
-struct Heads {
-  void* data;
-  std::int64_t token_stride;
-  std::int64_t head_stride;
-};
+// Which elements of a head form pairs, as read and as written.
+enum class Layout : std::int32_t { half_split, interleaved, interleaved_to_half_split };
 
-struct TensorParams {
-  Heads in;
-  Heads out;  // equals `in` when in place
-};
+// Which calls a kernel can do: those in place that read one position a token, or any.
+enum class Scope : std::int32_t { in_place, any };
+
+constexpr int kMaxAxes = 4;  // positions of a token
 
 // n / d for n < 2^31 as a multiplication (Granlund and Montgomery, PLDI 1994).
 struct Divisor {
@@ -34,146 +29,100 @@ constexpr std::uint32_t divide(std::uint32_t n, Divisor d) {
   return static_cast<std::uint32_t>((std::uint64_t{n} * d.multiplier) >> d.shift);
 }
 
-// In which order rows of the table and of factors keep their entries, see entry_location.
-struct TileShifts {
-  std::int32_t table;
-  std::int32_t factors;
+// One tensor as it is read or written: head h of token t begins at data + t * token_stride + h * head_stride. Strides
+// in bytes, not negative.
+struct Heads {
+  char* data;
+  std::int64_t token_stride;
+  std::int64_t head_stride;
 };
 
-// Where a row of angles keeps an entry of 16 bytes. The 2^tile_shift entries one thread reads lie apart, so that the
-// threads of a head read neighbouring entries at a time. tile_shift 0 is the plain order. An entry of factors is a
-// pair's.
-constexpr std::int32_t entry_location(std::int32_t entry, std::int32_t entries, std::int32_t tile_shift) {
-  return (entry & ((1 << tile_shift) - 1)) * (entries >> tile_shift) + (entry >> tile_shift);
-}
-
-// Whether rows of a table with several axes are dealt out as those with one are. On AMD they have the plain order,
-// where the place of a unit is one product an axis and all else an offset of an access: dealt out, kernels of several
-// axes were 5 to 23 % longer, gfx1102 had no registers left for some, and no card has shown what it would bring.
-#if defined(__HIP__) || defined(HIPROPE_PLATFORM_AMD)
-inline constexpr bool kDealsAxes = false;
-#else
-inline constexpr bool kDealsAxes = true;
-#endif
-
-// Where a table row keeps cos and sin of a pair, as an index of pairs: an entry has two. An odd count of pairs has
-// tile_shift 0.
-constexpr std::int32_t table_location(std::int32_t pair, std::int32_t pairs, std::int32_t tile_shift) {
-  return 2 * entry_location(pair >> 1, pairs >> 1, tile_shift) + (pair & 1);
-}
-
-// A position is the sum of a fine part, the kFineBits bits of it from bit kFineShift on, and a coarse part, the others.
-// Positions that follow each other differ in both: were the coarse part without low bits, all tokens that are on a card
-// at once would read one row of it, from few places in the second-level cache (docs/design.md).
-constexpr std::int32_t kFineShift = 3;
-constexpr std::int32_t kFineBits = 8;
-constexpr std::uint32_t kFineRows = 1U << kFineBits;
-constexpr std::uint32_t kCoarseLow = (1U << kFineShift) - 1;  // bits of the coarse part below the fine one
-
-constexpr std::uint32_t fine_row(std::uint32_t position) {
-  return position >> kFineShift & (kFineRows - 1);
-}
-
-constexpr std::uint32_t fine_position(std::uint32_t row) {
-  return row << kFineShift;
-}
-
-// Rows that the positions up to `last` have.
-constexpr std::uint32_t fine_rows(std::uint32_t last) {
-  const std::uint32_t rows = (last >> kFineShift) + 1;
-  return rows < kFineRows ? rows : kFineRows;
-}
-
-constexpr std::uint32_t coarse_row(std::uint32_t position) {
-  return position >> (kFineShift + kFineBits) << kFineShift | (position & kCoarseLow);
-}
-
-constexpr std::uint32_t coarse_position(std::uint32_t row) {
-  return row >> kFineShift << (kFineShift + kFineBits) | (row & kCoarseLow);
-}
-
-constexpr std::uint32_t coarse_rows(std::uint32_t last) {
-  return ((last >> (kFineShift + kFineBits)) + 1) << kFineShift;
-}
-
-// Where a kernel has cos and sin from: the table's rows of a token's one position (1a), of up to three (3a) or four
-// (4a), or products of factors of one (1f), or of up to three that are equal, made ahead of the wait, else the table
-// (3f). Factors stay in caches where every position has a row of the table to itself; that pays in large launches.
-enum class AngleInput { of_1a, of_3a, of_4a, of_1f, of_3f };
-constexpr int kAngleInputs = 5;
-
-constexpr bool multiplies(AngleInput angles) {
-  return angles == AngleInput::of_1f || angles == AngleInput::of_3f;
-}
-
-// What a thread does before it waits for the launch before: nothing; read the angles of its token's position as it
-// stands; also ask the second-level cache for lines of the tensor, those that an access begins, and where heads lie
-// apart those in which a head begins as well. Each includes those before it.
-enum class Ahead : std::int32_t { nothing, angles, lines, heads };
-
-// Positions of a token that a kernel reads.
-constexpr int axes_of(AngleInput angles) {
-  if (angles == AngleInput::of_4a) return 4;
-  return angles == AngleInput::of_3a || angles == AngleInput::of_3f ? 3 : 1;
-}
-
-// A token's id on an axis as a thread of the block saw it before the wait, and where it lies: a block's shared memory
-// has them as [token][axis]. Were all threads to read ids of their own then, they would queue for few lines of the
-// second-level cache (docs/design.md).
-struct SeenId {
-  std::int64_t position;
-  const char* address;
-};
-
-// Vectors of V elements that a unit has: pairs of two blocks lie in two, interleaved ones in one, which 1 element is
-// not.
-constexpr int vectors_of_unit(bool interleaved, std::int64_t elements) {
-  return interleaved && elements > 1 ? 1 : 2;
-}
-
-// A head is cut into units, one thread's work each, of one or two vectors: rotate_units, and copy_units of pass-through
-// elements (only out of place). Heads of a tensor are taken heads_per_thread at a time, Q's groups first, then K's; row
-// = token * head_groups + group, item = row * (rotate_units + copy_units) + unit, so that a wave reads and writes whole
-// heads.
+// A launch is tokens x items. An item is a tile of a head group, tiles the fastest: item = group * tiles + tile. A
+// group is the heads of one thread; Q's groups come first, then K's. The first `rotate_tiles` tiles of a head turn its
+// pairs, the others copy what passes through, out of place only. A block is block_items x block_tokens threads;
+// `item_blocks` blocks have all items of their tokens.
 struct KernelParams {
-  TensorParams q;
-  TensorParams k;
-  const float* table;  // [max_positions][pairs][2]: cos, sin of pairs in the order of table_location
-  // The table's factors, [rows][pairs][2] in the order of entry_location: a position's angles are the products of its
-  // coarse_row and its fine_row. Null where no kernel of the Rope takes them.
-  const double* coarse;
-  const double* fine;
-  const void* ids;           // [axes][tokens] int32 or int64; null, with one axis: token t has position start + t
-  const std::uint8_t* axis;  // [pairs], which axis's position turns a pair; null where a Rope has one axis
-  std::uint64_t* refused;    // [2]: tokens with a position outside the table; the smallest such token index
-  std::int64_t start;
+  Divisor by_item_blocks;
+  Divisor by_tiles;
+  std::uint32_t item_blocks;
+  std::uint32_t block_items, block_tokens;
+  std::uint32_t items;  // of a token
+  std::uint32_t tokens;
+  std::uint32_t tiles;  // of a head
+  std::uint32_t q_groups;
+  const char* ids;          // [axes][tokens] int32 or int64
+  std::uint32_t ids_bytes;  // 4 or 8; 0: token t has position start + t
+  std::int32_t axes;        // positions of a token that are read; 1: its one position turns every pair
+  Heads q, k;
+  std::uint32_t rotate_tiles;
+  std::int32_t in_place;  // 1: what is written lies where it was read, of Q and K
+  std::int32_t q_heads, k_heads;
+  std::int32_t pairs;          // R/2
+  std::int32_t half;           // half_split: pairs of one block, B/2; interleaved: R/2
+  std::int32_t rotary_offset;  // first element that turns
+  float sin_sign;              // +1 forward, -1 inverse
+  Divisor by_half_tiles;       // half_split: tiles of one block
   std::int64_t max_positions;
-  std::int64_t tokens;
-  std::int64_t axis_bytes[3];  // from axis 0's ids to those of axes 1 to 3; axes beyond a call's repeat axis 0
-  std::int64_t chunk_tokens;   // tokens * items per token stays below 2^31 within a chunk
-  std::int32_t ids_bytes;      // 4 or 8
-  std::int32_t q_heads;
-  std::int32_t k_heads;
-  std::int32_t q_groups;     // ceil(q_heads / heads_per_thread)
-  std::int32_t head_groups;  // of q and k together
-  std::int32_t rotate_units;
-  std::int32_t copy_units;
-  std::int32_t copied_vectors;  // of a head, that copy_units are made of
-  std::int32_t pairs;           // R/2
-  TileShifts tiles;
-  std::int32_t half_block;  // half_split: pairs in one block; B/2
-  std::int32_t rotary_offset;
-  std::int32_t block_threads;
-  std::int32_t in_place;  // 1: every `out` equals its `in`, strides too
-  float sin_sign;         // +1 forward, -1 inverse
-  Divisor by_units;       // rotate_units + copy_units
-  Divisor by_head_groups;
-  Divisor by_half_block_units;  // divides a unit index by the units of one half_split block
-  Ahead ahead;
+  const float* table;  // [max_positions][2 * pairs]: cosines of all pairs, then sines
+  std::int64_t start;
+  std::int64_t axis_stride;          // bytes from one axis's ids to the next
+  const std::uint8_t* axis_of_pair;  // [pairs]; null where a Rope has one axis
+  std::uint64_t* out_of_range;       // [2]: tokens with a position outside the table; the smallest such token
+  std::int64_t first_token;          // of the call, where it takes more than one launch
+  Heads q_out, k_out;                // equal to q and k in place
+  std::int32_t passed;               // elements of a head that are copied, 0 in place
 };
 
-constexpr bool reads_ids_ahead(const KernelParams& p) {
-  return p.ids != nullptr && p.ahead != Ahead::nothing;
+constexpr std::int32_t divide_up(std::int32_t n, std::int32_t d) {
+  return (n + d - 1) / d;
+}
+
+// A tile, the work of one thread in a head, is two vectors of `vector` elements, so as many pairs.
+//
+// Tiles that turn the pairs of a head: of each block of `half` pairs by itself.
+constexpr std::int32_t tiles_of_pairs(std::int32_t vector, std::int32_t pairs, std::int32_t half) {
+  return pairs / half * divide_up(half, vector);
+}
+
+// The two vectors of a tile. `count` is how many of a vector's elements there are, all or more but at the end of a
+// part.
+struct TilePlace {
+  std::int32_t in[2], out[2];  // first element, from the head's start
+  std::int32_t in_count[2], out_count[2];
+  std::int32_t pair[2];  // first pair of each vector
+};
+
+// half_split: the x of some pairs, and their y, B/2 further. interleaved: some pairs, and as many behind the first
+// vectors of all tiles, so that neighbouring threads access neighbouring memory. interleaved_to_half_split: pairs in a
+// row, written as a vector of x and one of y.
+constexpr TilePlace place_tile(Layout layout, std::int32_t vector, const KernelParams& p, std::int32_t tile) {
+  TilePlace at{};
+  if (layout == Layout::half_split) {
+    const auto block = static_cast<std::int32_t>(divide(static_cast<std::uint32_t>(tile), p.by_half_tiles));
+    const std::int32_t first = vector * (tile - block * divide_up(p.half, vector));
+    at.pair[0] = at.pair[1] = block * p.half + first;
+    at.in[0] = p.rotary_offset + 2 * block * p.half + first;
+    at.in[1] = at.in[0] + p.half;
+    at.in_count[0] = at.in_count[1] = p.half - first;
+  } else {
+    const bool apart = layout == Layout::interleaved;
+    const std::int32_t second = apart ? vector * static_cast<std::int32_t>(p.rotate_tiles) : vector;
+    const std::int32_t first = (apart ? 1 : 2) * vector * tile;
+    at.pair[0] = first / 2;
+    at.pair[1] = (first + second) / 2;
+    at.in[0] = p.rotary_offset + first;
+    at.in[1] = at.in[0] + second;
+    at.in_count[0] = 2 * p.pairs - first;
+    at.in_count[1] = at.in_count[0] - second;
+  }
+  at.out[0] = at.in[0], at.out[1] = at.in[1];
+  at.out_count[0] = at.in_count[0], at.out_count[1] = at.in_count[1];
+  if (layout == Layout::interleaved_to_half_split) {
+    at.out[0] = p.rotary_offset + at.pair[0];
+    at.out[1] = at.out[0] + p.pairs;
+    at.out_count[0] = at.out_count[1] = p.pairs - at.pair[0];
+  }
+  return at;
 }
 
 }  // namespace hiprope

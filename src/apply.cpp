@@ -14,11 +14,15 @@ constexpr TensorNames kSingle[2] = {{"x", "options.out"}, {"", ""}};
 constexpr TensorNames kQueryAndKey[2] = {{"q", "options.out"}, {"k", "options.k_out"}};
 
 hiprope_status launch_on_gpu(const hiprope_rope& rope, const CheckedCall& call, void* stream) {
+  const std::int64_t tokens = call.in[0].tokens;
   LaunchPlan plan;
-  if (const auto status = plan_launch(rope, call, plan); status != hiprope_ok) return status;
-  const auto status = gpu::launch(*rope.gpu_state, call.tensors, plan, stream);
-  if (status == hiprope_ok) rope.counters.launches.fetch_add(1, std::memory_order_relaxed);
-  return status;
+  for (plan.tokens_left = tokens; plan.tokens_left > 0;) {  // one launch, but for billions of tokens
+    if (const auto status = plan_launch(rope, call, tokens - plan.tokens_left, plan); status != hiprope_ok)
+      return status;
+    if (const auto status = gpu::launch(*rope.gpu_state, plan, stream); status != hiprope_ok) return status;
+    rope.counters.launches.fetch_add(1, std::memory_order_relaxed);
+  }
+  return hiprope_ok;
 }
 
 hiprope_status run(const hiprope_rope& rope, const CheckedCall& call, void* stream) {

@@ -5,17 +5,15 @@
 #include <new>
 
 #include "check.h"
+#include "config/table.h"
 #include "fork.h"
 #include "log.h"
 #include "status.h"
-#include "config/table.h"
 
 namespace hiprope::internal {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-// Kernels of several axes address the table by offsets of 32 bits.
-constexpr std::uint64_t kMostTableBytesOfAxes = std::uint64_t{1} << 32;
 
 void choose_layout(hiprope_rope& rope) {
   const hiprope_config& config = rope.config;
@@ -28,14 +26,6 @@ void choose_layout(hiprope_rope& rope) {
   }
 }
 
-// A tile has what one thread of the widest kernel reads: four pairs, or eight in two vectors; two are an entry of the
-// table.
-TileShifts choose_tiles(Layout layout, std::int32_t pairs, std::int32_t axes) {
-  if (pairs % 4 != 0) return {};
-  const std::int32_t factors = layout == Layout::interleaved || pairs % 8 != 0 ? 2 : 3;
-  return {axes > 1 && !kDealsAxes ? 0 : factors - 1, factors};
-}
-
 // Opens the GPU and decides, once, whether calls run there or through the host.
 hiprope_status open_gpu(hiprope_rope& rope, std::int32_t fallback, bool hidden) {
   hiprope_device_info info = {};
@@ -45,7 +35,7 @@ hiprope_status open_gpu(hiprope_rope& rope, std::int32_t fallback, bool hidden) 
   rope.compute_units = info.compute_units;
 
   gpu::State* state = nullptr;
-  const auto status = gpu::open(rope.device, rope.layout, state, rope.kernels);
+  const auto status = gpu::open(rope.device, state, rope.kernels);
   rope.gpu_state.reset(state);
   if (status != hiprope_ok) return status;
   if (hidden) rope.kernels = {false, "HIPROPE_HIDE_CODE_OBJECTS is set"};
@@ -55,18 +45,14 @@ hiprope_status open_gpu(hiprope_rope& rope, std::int32_t fallback, bool hidden) 
               ") cannot run the kernels and fallback is forbidden: ", static_cast<const char*>(rope.kernels.reason));
 }
 
-hiprope_status upload_tables(hiprope_rope& rope, const Tables& made) {
+hiprope_status upload_table(hiprope_rope& rope, const Table& table) {
   const auto* const axis = rope.frequencies.axis_of_pair.get();
-  const gpu::HostTables tables = {
-      .table = {made.table.get(), rope.table_bytes},
-      .coarse = {made.coarse.get(), rope.variants.take_factors ? made.coarse_bytes : 0},
-      .fine = {made.fine.get(), rope.variants.take_factors ? made.fine_bytes : 0},
-      .axis_of_pair = {axis, axis != nullptr ? static_cast<std::uint64_t>(rope.frequencies.pairs) : 0},
-  };
-  const auto status = gpu::upload(*rope.gpu_state, tables, rope.device_tables);
+  const std::uint64_t axis_bytes = axis != nullptr ? static_cast<std::uint64_t>(rope.frequencies.pairs) : 0;
+  const auto status =
+      gpu::upload(*rope.gpu_state, {table.get(), rope.table_bytes}, {axis, axis_bytes}, rope.device_tables);
   if (status != hiprope_ok) return status;
   rope.counters.table_uploads.fetch_add(1, kRelaxed);
-  rope.counters.bytes_host_to_device.fetch_add(tables.bytes(), kRelaxed);
+  rope.counters.bytes_host_to_device.fetch_add(rope.table_bytes + axis_bytes, kRelaxed);
   return hiprope_ok;
 }
 
@@ -86,23 +72,16 @@ hiprope_status fill(hiprope_rope& rope, const hiprope_config* given, std::int32_
     return fail(hiprope_error_max_positions, "config.max_positions ", rope.config.max_positions,
                 " makes a table too large to address");
   }
-  if (rope.config.axes > 1 && rope.table_bytes > kMostTableBytesOfAxes) {
-    return fail(hiprope_error_max_positions, "config.max_positions ", rope.config.max_positions, " makes a table of ",
-                rope.table_bytes, " bytes, with several axes it must have at most ", kMostTableBytesOfAxes);
-  }
   choose_layout(rope);
   rope.device = device;
   if (device != hiprope_device_cpu) {
     if (const auto status = open_gpu(rope, fallback, hidden); status != hiprope_ok) return status;
   }
-  rope.tuning_rows = find_tuning_rows(rope.architecture);
-  rope.variants = index_variants(rope.layout, /*have_factors=*/rope.config.angles == hiprope_angles_exact);
-  if (rope.path == hiprope_path_gpu) rope.tiles = choose_tiles(rope.layout, rope.frequencies.pairs, rope.config.axes);
-  Tables tables;
-  const auto status = make_tables(rope.frequencies, rope.config.max_positions, rope.config.angles, rope.tiles, tables);
+  Table table;
+  const auto status = make_table(rope.frequencies, rope.config.max_positions, rope.config.angles, table);
   if (status != hiprope_ok) return status;
-  if (rope.path == hiprope_path_gpu) return upload_tables(rope, tables);
-  rope.host_table = std::move(tables.table);
+  if (rope.path == hiprope_path_gpu) return upload_table(rope, table);
+  rope.host_table = std::move(table);
   return hiprope_ok;
 }
 
@@ -151,7 +130,8 @@ hiprope_status hiprope_read_position_errors(const hiprope_rope* rope, void* stre
     if (capturing)
       return fail(hiprope_error_capturing,
                   "position errors cannot be read on a stream while it, or a stream that waits for it, is captured");
-    if (const auto status = gpu::read_refused(*rope->gpu_state, stream, words); status != hiprope_ok) return status;
+    if (const auto status = gpu::read_out_of_range(*rope->gpu_state, stream, words); status != hiprope_ok)
+      return status;
     rope->counters.bytes_device_to_host.fetch_add(sizeof(words), kRelaxed);
   } else {
     words[0] = rope->counters.refused.load(kRelaxed);
@@ -164,7 +144,7 @@ hiprope_status hiprope_read_position_errors(const hiprope_rope* rope, void* stre
 
 hiprope_status hiprope_clear_position_errors(const hiprope_rope* rope, void* stream) {
   if (const auto status = check_handle(rope); status != hiprope_ok) return status;
-  if (rope->path == hiprope_path_gpu) return gpu::clear_refused(*rope->gpu_state, stream);
+  if (rope->path == hiprope_path_gpu) return gpu::clear_out_of_range(*rope->gpu_state, stream);
   rope->counters.refused.store(0, kRelaxed);
   rope->counters.first_refused.store(~std::uint64_t{0}, kRelaxed);
   return hiprope_ok;

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "config/frequencies.h"
+#include "config/table.h"
 #include "gpu/gpu.h"
 #include "hiprope/hiprope.h"
 #include "launch.h"
@@ -34,21 +35,18 @@ struct Counters {
 struct hiprope_rope {
   hiprope_config config = {};  // defaults filled in; its pointers are not kept
   hiprope::internal::Frequencies frequencies;
-  hiprope::internal::Layout layout = hiprope::internal::Layout::half_split;
-  std::int32_t block_in = 0;       // B of the pairs read
-  std::int32_t block_out = 0;      // B of the pairs written
-  hiprope::TileShifts tiles = {};  // order of the device tables' rows
+  hiprope::Layout layout = hiprope::Layout::half_split;
+  std::int32_t block_in = 0;   // B of the pairs read
+  std::int32_t block_out = 0;  // B of the pairs written
   std::int32_t device = hiprope_device_cpu;
   std::int32_t path = hiprope_path_cpu;
   std::int32_t compute_units = 0;
   hiprope::internal::gpu::KernelSupport kernels;  // of a Rope on a GPU
   char architecture[64] = "cpu";
   bool log_calls = false;
-  hiprope::internal::TuningRows tuning_rows = {};
-  hiprope::internal::TuningOverride tuning;
-  hiprope::internal::VariantIndex variants = {};
+  hiprope::internal::Tuning tuning = {};  // what HIPROPE_TUNING sets
   std::uint64_t table_bytes = 0;
-  std::unique_ptr<float[]> host_table;  // where the CPU does the work
+  hiprope::internal::Table host_table;  // where the CPU does the work
   std::unique_ptr<hiprope::internal::gpu::State, hiprope::internal::StateCloser> gpu_state;
   hiprope::internal::gpu::DeviceTables device_tables;
   mutable hiprope::internal::Counters counters;

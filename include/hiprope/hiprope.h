@@ -164,8 +164,7 @@ typedef struct hiprope_config {
   int32_t output_pairing; /* enum hiprope_output_pairing */
   int32_t angles;         /* enum hiprope_angles */
   int32_t axes;           /* positions per token, 1 to 4; 0 = 1 */
-  int64_t max_positions;  /* rows of the table, at most 2^31: positions 0 .. max_positions - 1 rotate; with several axes
-                             the table, 4 * R * max_positions bytes, has at most 2^32 */
+  int64_t max_positions;  /* rows of the table, at most 2^31: positions 0 .. max_positions - 1 rotate */
   double base;            /* rope_theta; 0 = 10000 */
   hiprope_scaling scaling;
   int32_t axis_layout;         /* enum hiprope_axis_layout */
@@ -209,13 +208,14 @@ enum hiprope_fallback {
 enum hiprope_path { hiprope_path_none = 0, hiprope_path_gpu = 1, hiprope_path_cpu = 2, hiprope_path_cpu_fallback = 3 };
 
 /* Builds the table in float64, uploads it once and loads the kernels; device is a GPU ordinal or hiprope_device_cpu.
- * Allocates 4 * R * max_positions bytes on the device, and on NVIDIA, for exact angles, up to
- * 8 * R * (max_positions / 256 + 264) bytes more. The caller's current device is left as it was. A stream being
- * captured stays so (from HIP 5.0 on). On failure *rope is NULL. Returns the config statuses, no_such_device,
- * no_code_object, out_of_host_memory, environment, forked, or the runtime's code. */
+ * Allocates 4 * R * max_positions bytes on the device, and as many and a few more on the host until it returns. Kernels
+ * are loaded by the first Rope on a device and stay until its last one is destroyed. The caller's current device is
+ * left as it was. A stream being captured stays so (from HIP 5.0 on). On failure *rope is NULL. Returns the config
+ * statuses, no_such_device, no_code_object, out_of_host_memory, environment, forked, or the runtime's code. */
 HIPROPE_API hiprope_status hiprope_create(const hiprope_config* config, int32_t device, int32_t fallback,
                                           hiprope_rope** rope);
-/* Frees the handle. Calls using it must have returned and their GPU work must have finished. NULL is allowed. */
+/* Frees the handle. Calls using it must have returned and their GPU work must have finished. A captured graph holds the
+ * addresses of the Rope's table and kernels: it must not be replayed after this. NULL is allowed. */
 HIPROPE_API void hiprope_destroy(hiprope_rope* rope);
 
 /* ---- Tensors, positions and calls --------------------------------------------------------------------------- */
@@ -262,7 +262,8 @@ typedef struct hiprope_apply_options {
   int32_t direction;           /* enum hiprope_direction */
 } hiprope_apply_options;
 
-/* Rotates one tensor. On a GPU Rope: checks, packs one launch on `stream` and returns without waiting; no allocation,
+/* Rotates one tensor. On a GPU Rope: checks, packs one launch on `stream` (several where one cannot index all
+ * tokens, some billions) and returns without waiting; no allocation,
  * no synchronisation, safe inside graph capture. On a GPU Rope in fallback: copies through the host and waits for the
  * stream. On a CPU Rope: runs on the calling thread and OpenMP threads; stream is ignored.
  * Zero tokens or heads is success.
@@ -297,7 +298,7 @@ HIPROPE_API hiprope_status hiprope_apply_position_embeddings_cpu(const hiprope_r
 /* Counters of a handle since its creation; each is read atomically. */
 typedef struct hiprope_stats {
   size_t size;
-  uint64_t launches;             /* kernel launches; a launch recorded in a capture counts once */
+  uint64_t launches;             /* kernel launches; one recorded in a capture counts once */
   uint64_t cpu_calls;            /* calls served by a CPU Rope */
   uint64_t fallbacks;            /* calls of a GPU Rope served through the CPU */
   uint64_t table_uploads;        /* 1 for a GPU Rope with kernels, else 0 */

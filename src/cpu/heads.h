@@ -38,10 +38,10 @@ inline std::int64_t first_element(std::int64_t j, std::int32_t block) {
   return (j / half) * block + j % half;
 }
 
-// The table's cos and sin of pair j.
+// Where the table has the cosine of pair j; its sine lies rotary_dim / 2 further.
 inline const float* table_entry(const HostCall& call, const Row& row, std::int64_t j) {
   const int axis = call.axis_of_pair != nullptr ? call.axis_of_pair[j] : 0;
-  return call.table + (row.position[axis] * (call.rotary_dim / 2) + j) * 2;
+  return call.table + row.position[axis] * call.rotary_dim + j;
 }
 
 // One pair at a time; every call can take them, and all others must give their bits.

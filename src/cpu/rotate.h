@@ -28,7 +28,7 @@ struct HostCall {
   std::int32_t block_in = 0;                   // B of the pairs read: R half_split, 2 interleaved, pair_block blocked
   std::int32_t block_out = 0;                  // B of the pairs written
   float sin_sign = 1.0F;                       // -1: inverse
-  const float* table = nullptr;                // [max_positions][R/2][2]: cos, sin
+  const float* table = nullptr;                // [max_positions][R]: R/2 cosines, then R/2 sines
   const std::uint8_t* axis_of_pair = nullptr;  // [R/2]; null: every pair takes axis 0
   const void* ids = nullptr;                   // [axes][tokens]; null: token t has position start + t
   std::int32_t ids_bytes = 8;

@@ -13,7 +13,7 @@ void rotate_head(const HostCall& call, const Row& row, const Element* in, Elemen
   for (std::int64_t j = 0; j < pairs; ++j) {
     const float* entry = table_entry(call, row, j);
     const float cos = entry[0];
-    const float sin = entry[1] * call.sin_sign;
+    const float sin = entry[pairs] * call.sin_sign;
     const Element* read = in + first_element(j, call.block_in);
     Element* write = out + first_element(j, call.block_out);
     const float x = to_float(read[0]);

@@ -150,7 +150,7 @@ struct Apart {  // x and y far from each other, index counts pairs
     store_apart(d, hn::MulSub(x, c, hn::Mul(y, s)), hn::MulAdd(y, c, hn::Mul(x, s)), to, to + half_out);
   }
 
-  // Two vectors of pairs, whose cos and sin zip_entries has split.
+  // Two vectors of pairs, whose cos and sin zip_angles has split.
   template <class D>
   HWY_INLINE void turn_zipped(D d, hn::Vec<D> c0, hn::Vec<D> c1, hn::Vec<D> s0, hn::Vec<D> s1, const Element* from,
                               Element* to) const {
@@ -398,57 +398,58 @@ void rotate(const HostCall& call, const Row& row, const Heads& heads) {
   }
 }
 
-// (c, c) and (-s, s) of each entry.
-void double_entries(const float* entries, std::int64_t pairs, float sin_sign, float* cos, float* sin) {
-  for_each_vector<2>(0, 2 * pairs, [&](auto d, std::int64_t i) HWY_ATTR {
-    const auto entry = hn::LoadU(d, entries + i);
-    const auto sign = hn::OddEven(hn::Set(d, sin_sign), hn::Set(d, -sin_sign));
-    hn::StoreU(hn::DupEven(entry), d, cos + i);
-    hn::StoreU(hn::Mul(hn::DupOdd(entry), sign), d, sin + i);
+// (c, c) and (-s, s) of each pair.
+void double_angles(const float* cos, const float* sin, std::int64_t pairs, float sin_sign, Row& row) {
+  for_each_vector<1>(0, pairs, [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto c = hn::LoadU(d, cos + i);
+    const auto s = hn::Mul(hn::LoadU(d, sin + i), hn::Set(d, sin_sign));
+    hn::StoreInterleaved2(c, c, d, row.cos + 2 * i);
+    hn::StoreInterleaved2(hn::Neg(s), s, d, row.sin + 2 * i);
   });
 }
 
-void split_entries(const float* entries, std::int64_t pairs, float sin_sign, float* cos, float* sin) {
+void copy_angles(const float* cos, const float* sin, std::int64_t pairs, float sin_sign, float* to_cos, float* to_sin) {
   for_each_vector<1>(0, pairs, [&](auto d, std::int64_t i) HWY_ATTR {
-    hn::Vec<decltype(d)> c, s;
-    hn::LoadInterleaved2(d, entries + 2 * i, c, s);
-    hn::StoreU(c, d, cos + i);
-    hn::StoreU(hn::Mul(s, hn::Set(d, sin_sign)), d, sin + i);
+    hn::StoreU(hn::LoadU(d, cos + i), d, to_cos + i);
+    hn::StoreU(hn::Mul(hn::LoadU(d, sin + i), hn::Set(d, sin_sign)), d, to_sin + i);
   });
 }
 
 // Of each two vectors' pairs first the even, then the odd.
-void zip_entries(const float* entries, std::int64_t pairs, float sin_sign, float* cos, float* sin) {
+void zip_angles(const float* cos, const float* sin, std::int64_t pairs, float sin_sign, float* to_cos, float* to_sin) {
   const hn::CappedTag<float, kMaxLanes> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto sign = hn::Set(d, sin_sign);
   std::int64_t i = 0;
   for (; i + 2 * lanes <= pairs; i += 2 * lanes) {
-    hn::Vec<decltype(d)> c0, s0, c1, s1;
-    hn::LoadInterleaved4(d, entries + 2 * i, c0, s0, c1, s1);
-    hn::StoreU(c0, d, cos + i);
-    hn::StoreU(c1, d, cos + i + lanes);
-    hn::StoreU(hn::Mul(s0, sign), d, sin + i);
-    hn::StoreU(hn::Mul(s1, sign), d, sin + i + lanes);
+    hn::Vec<decltype(d)> even, odd;
+    hn::LoadInterleaved2(d, cos + i, even, odd);
+    hn::StoreU(even, d, to_cos + i);
+    hn::StoreU(odd, d, to_cos + i + lanes);
+    hn::LoadInterleaved2(d, sin + i, even, odd);
+    hn::StoreU(hn::Mul(even, sign), d, to_sin + i);
+    hn::StoreU(hn::Mul(odd, sign), d, to_sin + i + lanes);
   }
-  split_entries(entries + 2 * i, pairs - i, sin_sign, cos + i, sin + i);
+  copy_angles(cos + i, sin + i, pairs - i, sin_sign, to_cos + i, to_sin + i);
 }
 
 void prepare(const HostCall& call, Row& row) {
   alignas(64) float gathered[kMaxVectorRotaryDim];
   const std::int64_t pairs = call.rotary_dim / 2;
-  const float* entries = table_entry(call, row, 0);
+  const float* cos = table_entry(call, row, 0);
   if (call.axis_of_pair != nullptr) {
     for (std::int64_t j = 0; j < pairs; ++j) {
-      std::memcpy(gathered + 2 * j, table_entry(call, row, j), 2 * sizeof(float));
+      gathered[j] = *table_entry(call, row, j);
+      gathered[pairs + j] = table_entry(call, row, j)[pairs];
     }
-    entries = gathered;
+    cos = gathered;
   }
-  if (is_doubled(call)) return double_entries(entries, pairs, call.sin_sign, row.cos, row.sin);
-  if (!is_zipped(call)) return split_entries(entries, pairs, call.sin_sign, row.cos, row.sin);
+  const float* const sin = cos + pairs;
+  if (is_doubled(call)) return double_angles(cos, sin, pairs, call.sin_sign, row);
+  if (!is_zipped(call)) return copy_angles(cos, sin, pairs, call.sin_sign, row.cos, row.sin);
   const std::int64_t block = call.block_in / 2;
   for (std::int64_t j = 0; j < pairs; j += block) {
-    zip_entries(entries + 2 * j, block, call.sin_sign, row.cos + j, row.sin + j);
+    zip_angles(cos + j, sin + j, block, call.sin_sign, row.cos + j, row.sin + j);
   }
 }
 

@@ -33,32 +33,26 @@ struct KernelSupport {
   char reason[120] = "";
 };
 
-// Opens the device for kernels of one layout. Without usable kernels the state still copies, for the fallback.
-[[nodiscard]] hiprope_status open(int device, Layout layout, State*& state, KernelSupport& support);
+// Opens the device. Its kernels are loaded by the first State that opens it and unloaded by the last that closes.
+// Without usable kernels the state still copies, for the fallback.
+[[nodiscard]] hiprope_status open(int device, State*& state, KernelSupport& support);
 void close(State* state);
 
-// What a Rope uploads; 0 bytes where it has none.
-struct HostTables {
-  struct Part {
-    const void* data;
-    std::uint64_t bytes;
-  };
-  Part table, coarse, fine, axis_of_pair;
-
-  [[nodiscard]] std::uint64_t bytes() const { return table.bytes + coarse.bytes + fine.bytes + axis_of_pair.bytes; }
+// Host memory that a Rope uploads; 0 bytes where it has none.
+struct HostPart {
+  const void* data;
+  std::uint64_t bytes;
 };
 
-// The same on its device, and the words for refused tokens; see KernelParams.
+// The same on its device, and the words for tokens with a position outside the table; see KernelParams.
 struct DeviceTables {
   const float* table = nullptr;
-  const double* coarse = nullptr;
-  const double* fine = nullptr;
   const std::uint8_t* axis_of_pair = nullptr;
-  std::uint64_t* refused = nullptr;
+  std::uint64_t* out_of_range = nullptr;
 };
-[[nodiscard]] hiprope_status upload(State& state, const HostTables& from, DeviceTables& tables);
+[[nodiscard]] hiprope_status upload(State& state, HostPart table, HostPart axis_of_pair, DeviceTables& tables);
 
-[[nodiscard]] hiprope_status launch(const State& state, int tensors, const LaunchPlan& plan, void* stream);
+[[nodiscard]] hiprope_status launch(const State& state, const LaunchPlan& plan, void* stream);
 
 // Rows of `bytes` each, `pitch` bytes apart; queued on the stream.
 struct Rows {
@@ -72,8 +66,8 @@ struct Rows {
 // `what` is what the sentence of a failure says was going on.
 [[nodiscard]] hiprope_status wait(const State& state, void* stream, const char* what);
 [[nodiscard]] hiprope_status is_capturing(const State& state, void* stream, bool& capturing);
-// The two words of DeviceTables::refused.
-[[nodiscard]] hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&words)[2]);
-[[nodiscard]] hiprope_status clear_refused(const State& state, void* stream);
+// The two words of DeviceTables::out_of_range.
+[[nodiscard]] hiprope_status read_out_of_range(const State& state, void* stream, std::uint64_t (&words)[2]);
+[[nodiscard]] hiprope_status clear_out_of_range(const State& state, void* stream);
 
 }  // namespace hiprope::internal::gpu

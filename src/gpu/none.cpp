@@ -35,16 +35,16 @@ hiprope_status device_count(int& count) {
 hiprope_status device_info(int, hiprope_device_info&) {
   return no_platform();
 }
-hiprope_status open(int, Layout, State*&, KernelSupport&) {
+hiprope_status open(int, State*&, KernelSupport&) {
   return no_platform();
 }
 void close(State* state) {
   delete state;
 }
-hiprope_status upload(State&, const HostTables&, DeviceTables&) {
+hiprope_status upload(State&, HostPart, HostPart, DeviceTables&) {
   return no_platform();
 }
-hiprope_status launch(const State&, int, const LaunchPlan&, void*) {
+hiprope_status launch(const State&, const LaunchPlan&, void*) {
   return no_platform();
 }
 hiprope_status copy_rows_to_host(const State&, Rows, Rows, std::size_t, std::size_t, void*) {
@@ -59,10 +59,10 @@ hiprope_status wait(const State&, void*, const char*) {
 hiprope_status is_capturing(const State&, void*, bool&) {
   return no_platform();
 }
-hiprope_status read_refused(const State&, void*, std::uint64_t (&)[2]) {
+hiprope_status read_out_of_range(const State&, void*, std::uint64_t (&)[2]) {
   return no_platform();
 }
-hiprope_status clear_refused(const State&, void*) {
+hiprope_status clear_out_of_range(const State&, void*) {
   return no_platform();
 }
 

@@ -1,12 +1,10 @@
-// The GPU side of a Rope on HIP's module API: code objects, tables, launches and copies.
+// The GPU side of a Rope on HIP's runtime: devices, tables, launches and copies.
 #include <cstring>
-#include <initializer_list>
-#include <memory>
 #include <new>
 #include <utility>
 
-#include "gpu/code_objects.h"
 #include "gpu/gpu.h"
+#include "gpu/kernels.h"
 #include "gpu/runtime.h"
 #include "status.h"
 
@@ -18,19 +16,14 @@ namespace hiprope::internal::gpu {
 
 struct State {
   int device = 0;
-  bool only_device = true;                        // then no call needs to look at the current device
-  hipModule_t modules[2] = {};                    // rope, position_embeddings
-  std::unique_ptr<hipFunction_t[]> functions[2];  // [kVariantCount], null where the layout is another
+  bool only_device = true;     // then no call needs to look at the current device
+  Kernels* kernels = nullptr;  // null where they cannot be used
   void* table = nullptr;
-  void* coarse = nullptr;
-  void* fine = nullptr;
   void* axis_of_pair = nullptr;
-  void* refused = nullptr;
+  void* out_of_range = nullptr;
 };
 
 namespace {
-
-constexpr const char* kKernels[2] = {"rope", "position_embeddings"};
 
 template <typename... What>
 hiprope_status check(hipError_t error, const What&... what) {
@@ -141,13 +134,6 @@ hipError_t read_facts(int device, DeviceFacts& facts) {
 }
 constexpr const char* kPlatform = "amd";
 
-hipError_t launch_kernel(hipFunction_t function, const LaunchPlan& plan, KernelParams argument, hipStream_t stream) {
-  std::size_t bytes = sizeof(argument);
-  void* extra[] = {HIP_LAUNCH_PARAM_BUFFER_POINTER, &argument, HIP_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
-                   HIP_LAUNCH_PARAM_END};
-  const auto threads = static_cast<unsigned>(argument.block_threads);
-  return hipModuleLaunchKernel(function, plan.blocks, plan.chunks, 1, threads, 1, 1, 0, stream, nullptr, extra);
-}
 #else
 hipError_t read_facts(int device, DeviceFacts& facts) {
   cudaDeviceProp properties = {};
@@ -163,79 +149,14 @@ hipError_t read_facts(int device, DeviceFacts& facts) {
   return hipSuccess;
 }
 constexpr const char* kPlatform = "nvidia";
-
-// The kernel may begin while the launch before it drains, which it is written for (kernels/device.h). Devices below
-// compute capability 9.0 ignore that.
-hipError_t launch_kernel(hipFunction_t function, const LaunchPlan& plan, KernelParams argument, hipStream_t stream) {
-  cudaLaunchAttribute overlap = {};
-  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  overlap.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3{plan.blocks, plan.chunks, 1};
-  config.blockDim = dim3{static_cast<unsigned>(argument.block_threads), 1, 1};
-  config.dynamicSmemBytes = plan.shared_bytes;
-  config.stream = stream;
-  config.attrs = &overlap;
-  config.numAttrs = 1;
-  void* arguments[] = {&argument};
-  return cudaLaunchKernelExC(&config, reinterpret_cast<const void*>(function), arguments);
-}
 #endif
 
-// The NVIDIA build's objects hold every architecture and are called "sm".
-bool fits(const hiprope_code_object& object, const char* architecture) {
-  const char* name = object.architecture;
-  return std::strcmp(name, architecture) == 0 ||
-         (std::strcmp(name, "sm") == 0 && std::strncmp(architecture, "sm_", 3) == 0);
-}
-
-const hiprope_code_object* find_code_object(const char* kernel, const char* architecture) {
-  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i) {
-    const hiprope_code_object& object = hiprope_code_objects[i];
-    if (std::strcmp(object.kernel, kernel) == 0 && fits(object, architecture)) return &object;
-  }
-  return nullptr;
-}
-
-// Cuts what does not fit.
-template <std::size_t bytes>
-void join(char (&text)[bytes], std::initializer_list<const char*> parts) {
-  text[0] = '\0';
-  for (const char* part : parts) std::strncat(text, part, bytes - std::strlen(text) - 1);
-}
-
-// Loads one of the two modules and its functions of `layout`.
-hipError_t load_kernel(State& state, int index, Layout layout, const hiprope_code_object& object) {
-  hipError_t error = hipModuleLoadData(&state.modules[index], object.data);
-  for (int variant = 0; variant < kVariantCount && error == hipSuccess; ++variant) {
-    if (kVariants[variant].layout != layout) continue;
-    char symbol[96] = {};
-    join(symbol, {kKernels[index], "_", kVariants[variant].name});
-    error =
-        hipModuleGetFunction(&state.functions[index][static_cast<std::size_t>(variant)], state.modules[index], symbol);
-  }
-  return error;
-}
-
-hiprope_status load_kernels(State& state, Layout layout, const char* architecture, KernelSupport& support) {
-  support = {true, ""};
-  for (int i = 0; i < 2; ++i) {
-    state.functions[i].reset(new (std::nothrow) hipFunction_t[static_cast<std::size_t>(kVariantCount)]());
-    if (state.functions[i] == nullptr)
-      return fail(hiprope_error_out_of_host_memory, "no host memory for kernel handles");
-    const hiprope_code_object* object = find_code_object(kKernels[i], architecture);
-    if (object == nullptr) {
-      support = {false, "no code object for this architecture is embedded"};
-    } else if (const hipError_t error = load_kernel(state, i, layout, *object); error == hipErrorOutOfMemory) {
-      return check(error, "loading the kernels");  // which says nothing about what the GPU can run
-    } else if (error != hipSuccess) {
-      ignore(error);
-      support = {false, ""};
-      join(support.reason, {"the runtime did not load the embedded code object: ", hipGetErrorName(error)});
-    }
-    if (!support.usable) return hiprope_ok;
-  }
-  return hiprope_ok;
+hipError_t launch_kernel(hipFunction_t function, const LaunchPlan& plan, KernelParams argument, hipStream_t stream) {
+  std::size_t bytes = sizeof(argument);
+  void* extra[] = {HIP_LAUNCH_PARAM_BUFFER_POINTER, &argument, HIP_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
+                   HIP_LAUNCH_PARAM_END};
+  return hipModuleLaunchKernel(function, plan.blocks, 1, 1, argument.block_items, argument.block_tokens, 1, 0, stream,
+                               nullptr, extra);
 }
 
 hiprope_status allocate(void** pointer, std::size_t bytes, const char* what) {
@@ -275,9 +196,9 @@ hiprope_status check_default_stream(void* stream) {
               "a stream that waits for the default stream is being captured; pass a stream of your own");
 }
 
-// No refused token, and the largest index there is.
-hiprope_status fill_refused(const State& state, void* stream) {
-  auto* const words = static_cast<char*>(state.refused);
+// No token out of range, and the largest index there is.
+hiprope_status fill_out_of_range(const State& state, void* stream) {
+  auto* const words = static_cast<char*>(state.out_of_range);
   constexpr std::size_t word = sizeof(std::uint64_t);
   const auto status = check(hipMemsetAsync(words, 0, word, as_stream(stream)), "clearing the position error count");
   if (status != hiprope_ok) return status;
@@ -304,22 +225,6 @@ const char* platform() {
   return kPlatform;
 }
 
-// Each architecture has two objects, one a kernel; those of "rope" stand for both.
-int code_object_count() {
-  int count = 0;
-  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i)
-    count += std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0;
-  return count;
-}
-
-const char* code_object_architecture(int index) {
-  for (std::int32_t i = 0; i < hiprope_code_object_total; ++i) {
-    if (std::strcmp(hiprope_code_objects[i].kernel, "rope") == 0 && index-- == 0)
-      return hiprope_code_objects[i].architecture;
-  }
-  return nullptr;
-}
-
 hiprope_status device_count(int& count) {
   count = 0;
   const hipError_t error = hipGetDeviceCount(&count);
@@ -340,11 +245,11 @@ hiprope_status device_info(int device, hiprope_device_info& info) {
   std::memcpy(info.architecture, facts.architecture, sizeof(info.architecture));
   info.memory_bytes = facts.memory_bytes;
   info.compute_units = facts.compute_units;
-  info.has_code_object = find_code_object(kKernels[0], facts.architecture) != nullptr ? 1 : 0;
+  info.has_code_object = has_code_object(facts.architecture) ? 1 : 0;
   return hiprope_ok;
 }
 
-hiprope_status open(int device, Layout layout, State*& state, KernelSupport& support) {
+hiprope_status open(int device, State*& state, KernelSupport& support) {
   state = new (std::nothrow) State;
   if (state == nullptr) return fail(hiprope_error_out_of_host_memory, "no host memory for a GPU's state");
   state->device = device;
@@ -357,7 +262,7 @@ hiprope_status open(int device, Layout layout, State*& state, KernelSupport& sup
   }
   return on_device(*state, "loading the kernels", [&] {
     const DuringCapture during_capture;
-    return load_kernels(*state, layout, facts.architecture, support);
+    return check(take_kernels(device, facts.architecture, state->kernels, support), "loading the kernels");
   });
 }
 
@@ -365,12 +270,10 @@ void close(State* state) {
   if (state == nullptr) return;
   const auto free_all = [state] {
     const DuringCapture during_capture;
-    for (void** memory : {&state->table, &state->coarse, &state->fine, &state->axis_of_pair, &state->refused}) {
+    for (void** const memory : {&state->table, &state->axis_of_pair, &state->out_of_range}) {
       if (void* const held = std::exchange(*memory, nullptr); held != nullptr) ignore(hipFree(held));
     }
-    for (hipModule_t& module : state->modules) {
-      if (const hipModule_t held = std::exchange(module, nullptr); held != nullptr) ignore(hipModuleUnload(held));
-    }
+    release_kernels(std::exchange(state->kernels, nullptr));
     return hiprope_ok;
   };
   // Addresses and modules are the process's: where the device cannot be selected, they are freed without.
@@ -378,38 +281,35 @@ void close(State* state) {
   delete state;
 }
 
-hiprope_status upload(State& state, const HostTables& from, DeviceTables& tables) {
-  return on_device(state, "uploading the tables", [&] {
+hiprope_status upload(State& state, HostPart table, HostPart axis_of_pair, DeviceTables& tables) {
+  return on_device(state, "uploading the table", [&] {
     const DuringCapture during_capture;
     UploadStream stream;
     if (const auto status = stream.status(); status != hiprope_ok) return status;
-    const auto put = [&](void** memory, HostTables::Part part, const char* what) -> hiprope_status {
+    const auto put = [&](void** memory, HostPart part, const char* what) -> hiprope_status {
       if (part.bytes == 0) return hiprope_ok;
       if (const auto status = allocate(memory, part.bytes, what); status != hiprope_ok) return status;
       return check(hipMemcpyAsync(*memory, part.data, part.bytes, hipMemcpyHostToDevice, stream.get()),
-                   "uploading a table");
+                   "uploading the ", what);
     };
-    auto status = put(&state.table, from.table, "cos/sin table");
-    if (status == hiprope_ok) status = put(&state.coarse, from.coarse, "coarse factors of angles");
-    if (status == hiprope_ok) status = put(&state.fine, from.fine, "fine factors of angles");
-    if (status == hiprope_ok) status = put(&state.axis_of_pair, from.axis_of_pair, "axis map");
+    auto status = put(&state.table, table, "cos/sin table");
+    if (status == hiprope_ok) status = put(&state.axis_of_pair, axis_of_pair, "axis map");
     if (status != hiprope_ok) return status;
-    status = allocate(&state.refused, 2 * sizeof(std::uint64_t), "position error words");
+    status = allocate(&state.out_of_range, 2 * sizeof(std::uint64_t), "position error words");
     if (status != hiprope_ok) return status;
-    if (status = fill_refused(state, stream.get()); status != hiprope_ok) return status;
+    if (status = fill_out_of_range(state, stream.get()); status != hiprope_ok) return status;
     if (status = stream.wait(); status != hiprope_ok) return status;
-    tables = {static_cast<const float*>(state.table), static_cast<const double*>(state.coarse),
-              static_cast<const double*>(state.fine), static_cast<const std::uint8_t*>(state.axis_of_pair),
-              static_cast<std::uint64_t*>(state.refused)};
+    tables = {static_cast<const float*>(state.table), static_cast<const std::uint8_t*>(state.axis_of_pair),
+              static_cast<std::uint64_t*>(state.out_of_range)};
     return status;
   });
 }
 
-hiprope_status launch(const State& state, int tensors, const LaunchPlan& plan, void* stream) {
+hiprope_status launch(const State& state, const LaunchPlan& plan, void* stream) {
   constexpr const char* what = "launching the kernel";
   return on_device(state, what, [&] {
     if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
-    const hipFunction_t function = state.functions[tensors - 1][static_cast<std::size_t>(plan.variant)];
+    const hipFunction_t function = state.kernels->functions[plan.tensors - 1][plan.variant];
     return check(launch_kernel(function, plan, plan.params, as_stream(stream)), what);
   });
 }
@@ -441,21 +341,21 @@ hiprope_status is_capturing(const State& state, void* stream, bool& capturing) {
   return on_device(state, "asking whether the stream is captured", [&] { return ask_for_capture(stream, capturing); });
 }
 
-hiprope_status read_refused(const State& state, void* stream, std::uint64_t (&words)[2]) {
+hiprope_status read_out_of_range(const State& state, void* stream, std::uint64_t (&words)[2]) {
   constexpr const char* what = "reading the position error words";
   return on_device(state, what, [&] {
     const auto status =
-        check(hipMemcpyAsync(words, state.refused, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)), what);
+        check(hipMemcpyAsync(words, state.out_of_range, sizeof(words), hipMemcpyDeviceToHost, as_stream(stream)), what);
     if (status != hiprope_ok) return status;
     const DuringCapture during_capture;
     return check(hipStreamSynchronize(as_stream(stream)), "waiting for the position error words");
   });
 }
 
-hiprope_status clear_refused(const State& state, void* stream) {
+hiprope_status clear_out_of_range(const State& state, void* stream) {
   return on_device(state, "clearing the position error words", [&] {
     if (const auto status = check_default_stream(stream); status != hiprope_ok) return status;
-    return fill_refused(state, stream);
+    return fill_out_of_range(state, stream);
   });
 }
 

@@ -6,7 +6,7 @@
 
 int main() {
   std::cout << sizeof(hiprope::KernelParams) << '\n';
-#define HIPROPE_VARIANT(element, layout, bytes, heads, angles) \
-  std::cout << #element "_" #layout "_" #bytes "b_" #heads "h_" #angles " " #bytes "\n";
+#define HIPROPE_VARIANT(element, layout, bytes, heads, scope) \
+  std::cout << #element "_" #layout "_" #bytes "b_" #heads "h_" #scope " " #bytes "\n";
 #include "kernels/variants.inc"
 }

@@ -35,8 +35,8 @@ TEST_F(fake_gpu_bits, kernels_make_the_cpu_paths) {
 TEST_F(fake_gpu_bits, replayed_captures_make_the_cpu_paths) {
   compare_with_cpu(kOtherKernelDevice, Path::gpu, true);
 }
-TEST_F(fake_gpu_bits, products_of_factors_make_the_cpu_paths) {
-  const Environment tuning("HIPROPE_TUNING", "accesses=8,angles=factors,ahead=angles");
+TEST_F(fake_gpu_bits, two_heads_a_thread_make_the_cpu_paths) {
+  const Environment tuning("HIPROPE_TUNING", "accesses=4,block=32");
   compare_with_cpu(kKernelDevice, Path::gpu, false);
 }
 TEST_F(fake_gpu_bits, the_fallback_makes_the_cpu_paths) {

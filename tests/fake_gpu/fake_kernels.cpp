@@ -10,19 +10,10 @@
 namespace hiprope {
 namespace {
 
-struct Place {
-  std::uint32_t block, chunk, thread;
-};
-thread_local Place place{};
+thread_local ThreadIndex place{};
 
-std::uint32_t block_index() {
-  return place.block;
-}
-std::uint32_t chunk_index() {
-  return place.chunk;
-}
-std::uint32_t thread_index() {
-  return place.thread;
+ThreadIndex thread_index() {
+  return place;
 }
 
 }  // namespace
@@ -41,9 +32,9 @@ constexpr struct {
   Kernel kernel;
 } kKernels[] = {
 #define HIPROPE_ROW(kernel) {#kernel, &kernel},
-#define HIPROPE_VARIANT(element, layout, bytes, heads, angles)            \
-  HIPROPE_ROW(rope_##element##_##layout##_##bytes##b_##heads##h_##angles) \
-  HIPROPE_ROW(position_embeddings_##element##_##layout##_##bytes##b_##heads##h_##angles)
+#define HIPROPE_VARIANT(element, layout, bytes, heads, scope)            \
+  HIPROPE_ROW(rope_##element##_##layout##_##bytes##b_##heads##h_##scope) \
+  HIPROPE_ROW(position_embeddings_##element##_##layout##_##bytes##b_##heads##h_##scope)
 #include "kernels/variants.inc"
 #undef HIPROPE_VARIANT
 };
@@ -57,11 +48,10 @@ Kernel find_kernel(const char* symbol) {
   return nullptr;
 }
 
-void run_grid(Kernel kernel, const KernelParams& params, std::uint32_t blocks, std::uint32_t chunks) {
-  const auto threads = static_cast<std::uint32_t>(params.block_threads);
-  for (place.chunk = 0; place.chunk < chunks; ++place.chunk) {
-    for (place.block = 0; place.block < blocks; ++place.block) {
-      for (place.thread = 0; place.thread < threads; ++place.thread) kernel(params);
+void run_grid(Kernel kernel, const KernelParams& params, std::uint32_t blocks) {
+  for (place.block = 0; place.block < blocks; ++place.block) {
+    for (place.y = 0; place.y < params.block_tokens; ++place.y) {
+      for (place.x = 0; place.x < params.block_items; ++place.x) kernel(params);
     }
   }
 }

@@ -13,7 +13,7 @@ using Kernel = void (*)(KernelParams params);
 // Null when there is no such kernel.
 Kernel find_kernel(const char* symbol);
 
-// Runs every thread of a grid [chunks, blocks]; all pointers are host addresses.
-void run_grid(Kernel kernel, const KernelParams& params, std::uint32_t blocks, std::uint32_t chunks);
+// Runs every thread of a grid of `blocks`; all pointers are host addresses.
+void run_grid(Kernel kernel, const KernelParams& params, std::uint32_t blocks);
 
 }  // namespace hiprope::fake

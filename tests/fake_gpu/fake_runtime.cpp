@@ -309,15 +309,14 @@ bool translate(Pointer& pointer, int device) {
   return pointer != nullptr;
 }
 
-hipError_t run_kernel(Kernel kernel, hiprope::KernelParams p, std::uint32_t blocks, std::uint32_t chunks, int device) {
+hipError_t run_kernel(Kernel kernel, hiprope::KernelParams p, std::uint32_t blocks, int device) {
   const auto translate_if_set = [device](auto& pointer) { return pointer == nullptr || translate(pointer, device); };
-  bool mapped = translate(p.table, device) && translate(p.refused, device);
-  mapped = mapped && translate_if_set(p.coarse) && translate_if_set(p.fine);
-  mapped = mapped && translate_if_set(p.ids) && translate_if_set(p.axis);
-  if (p.q_heads > 0) mapped = mapped && translate(p.q.in.data, device) && translate(p.q.out.data, device);
-  if (p.k_heads > 0) mapped = mapped && translate(p.k.in.data, device) && translate(p.k.out.data, device);
+  bool mapped = translate(p.table, device) && translate(p.out_of_range, device);
+  mapped = mapped && translate_if_set(p.ids) && translate_if_set(p.axis_of_pair);
+  if (p.q_heads > 0) mapped = mapped && translate(p.q.data, device) && translate(p.q_out.data, device);
+  if (p.k_heads > 0) mapped = mapped && translate(p.k.data, device) && translate(p.k_out.data, device);
   if (!mapped) return hipErrorIllegalAddress;
-  run_grid(kernel, p, blocks, chunks);
+  run_grid(kernel, p, blocks);
   return hipSuccess;
 }
 
@@ -783,11 +782,11 @@ hipError_t hipModuleLaunchKernel(hipFunction_t function, unsigned grid_x, unsign
                       *static_cast<std::size_t*>(extra[3]) == sizeof(params);
   if (!buffer) return result(hipErrorInvalidValue);
   std::memcpy(&params, extra[1], sizeof(params));
-  const bool flat = grid_y > 0 && grid_y <= 65535 && grid_z == 1 && block_y == 1 && block_z == 1 && shared_bytes == 0;
-  const bool fits =
-      grid_x > 0 && block_x > 0 && block_x <= 256 && block_x == static_cast<unsigned>(params.block_threads);
+  const bool flat = grid_x > 0 && grid_y == 1 && grid_z == 1 && block_z == 1 && shared_bytes == 0;
+  const bool fits = block_x > 0 && block_y > 0 && block_x * block_y <= 256 && block_x == params.block_items &&
+                    block_y == params.block_tokens;
   if (!flat || !fits) return result(hipErrorInvalidConfiguration);
-  return enqueue(stream, [kernel = function->kernel, params, grid_x, grid_y, device = current_device] {
-    return run_kernel(kernel, params, grid_x, grid_y, device);
+  return enqueue(stream, [kernel = function->kernel, params, grid_x, device = current_device] {
+    return run_kernel(kernel, params, grid_x, device);
   });
 }

@@ -31,8 +31,7 @@ TEST_P(KernelBody, PlannedKernelMatchesTheOracle) {
     const Images before = make_images(c);
     Images after = before;
     const Rope rope(c.config, Device::cpu());
-    BodyTables tables(*rope.get());
-    ASSERT_EQ(run_body(c, rope, tables, {}, after).status, hiprope_ok);
+    ASSERT_EQ(run_body(c, rope, {}, after).status, hiprope_ok);
     EXPECT_EQ(oracle_mismatch(c, before, after), "") << describe(c);
   }
 }
@@ -62,28 +61,6 @@ TEST(KernelBodyEdges, SizesAroundTheVectorWidth) {
           ASSERT_EQ(body_mismatch(c), "") << describe(c);
         }
       }
-    }
-  }
-}
-
-// Heads so few and small that a thread does a whole token: a block has ids of as many tokens as threads.
-TEST(KernelBodyEdges, BlocksShareTheIdsOfManyTokens) {
-  for (const std::int32_t axes : {1, 3, 4}) {
-    for (const int ids_bytes : {4, 8}) {
-      Draft draft;
-      draft.name = "many tokens";
-      draft.config.head_dim = 16;
-      draft.config.max_positions = 8;
-      draft.config.axes = axes;
-      if (axes == 3) draft.config.sections = {2, 3, 3};
-      if (axes == 4) draft.config.sections = {2, 2, 2, 2};
-      draft.position_axes = axes;
-      draft.ids_bytes = ids_bytes;
-      draft.type = DataType::bf16;
-      draft.tokens = 300;
-      draft.q_heads = 1;
-      const Case c = build(draft);
-      ASSERT_EQ(body_mismatch(c), "") << describe(c);
     }
   }
 }

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "tests/host/kernel_body.h"
 #include "tests/support/cases.h"
@@ -47,23 +46,10 @@ TEST(Divisor, LargeDivisors) {
   }
 }
 
-TEST(FactorRows, MakeThePositionAndAreNoMoreThanTheTablesHave) {
-  Random random(run_seed());
-  std::vector<std::uint32_t> positions{0, 7, 8, 2047, 2048, 2055, 4095, 131071, kEnd - 2048, kEnd - 1};
-  for (int i = 0; i < 100000; ++i) positions.push_back(static_cast<std::uint32_t>(random.bits() >> 33));
-  for (const std::uint32_t position : positions) {
-    ASSERT_EQ(coarse_position(coarse_row(position)) + fine_position(fine_row(position)), position);
-    ASSERT_LT(fine_row(position), fine_rows(position));
-    ASSERT_LT(coarse_row(position), coarse_rows(position));
-    ASSERT_LE(fine_rows(position), kFineRows);
-    ASSERT_LE(coarse_rows(position), position / 256 + 8) << "include/hiprope/hiprope.h says how much memory they take";
-  }
-}
-
 // The plan of a case; the Rope lives as long as it.
 struct Planned {
-  explicit Planned(const Case& given, const char* architecture = "cpu") : c(given), rope(c.config, Device::cpu()) {
-    const_cast<hiprope_rope*>(rope.get())->tuning_rows = internal::find_tuning_rows(architecture);
+  explicit Planned(const Case& given, std::int32_t compute_units = 132) : c(given), rope(c.config, Device::cpu()) {
+    const_cast<hiprope_rope*>(rope.get())->compute_units = compute_units;
     // Made-up addresses: no memory is looked at.
     const auto address = [](std::size_t i) { return reinterpret_cast<std::byte*>((i + 1) << 44); };
     std::array<std::byte*, kBuffers> bases;
@@ -95,7 +81,9 @@ TEST(LaunchPlan, AlignmentChoosesTheWidth) {
         draft.out_of_place = out_of_place;
         draft.shift = shift;
         const std::int64_t bytes = shift * element;
-        const std::int64_t wanted = bytes == 0 ? 16 : bytes & -bytes;
+        const std::int64_t aligned = bytes == 0 ? 16 : bytes & -bytes;
+        const std::int64_t least = type == DataType::f32 ? 16 : 8;  // wider than an element
+        const std::int64_t wanted = aligned >= least ? aligned : element;
         EXPECT_EQ(Planned(build(draft)).variant().access_bytes, wanted) << bytes;
       }
     }
@@ -106,7 +94,7 @@ TEST(LaunchPlan, PartsOfAHeadChooseTheWidth) {
   // half of rotary_dim is 24, 36, 34, 33 elements of 2 bytes
   EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 48))).variant().access_bytes, 16);
   EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 72))).variant().access_bytes, 8);
-  EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 68))).variant().access_bytes, 4);
+  EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 68))).variant().access_bytes, 2) << "there is none of 4 bytes";
   EXPECT_EQ(Planned(build(draft_of(DataType::bf16, 128, 66))).variant().access_bytes, 2);
   // What passes through matters only where it is copied.
   Draft odd = draft_of(DataType::f16, 133, 64);
@@ -130,250 +118,96 @@ TEST(LaunchPlan, AStrideOrAPointerOfOneTensorIsEnough) {
   EXPECT_EQ(Planned(strided).variant().access_bytes, 16) << "the stride of a single token is never taken";
 }
 
-TEST(LaunchPlan, OnePositionForAllAxesTakesKernelsOfOneAxis) {
+TEST(LaunchPlan, OnePositionForAllAxesIsReadOnce) {
   Draft draft = draft_of(DataType::bf16);
   draft.config.axes = 3;
   draft.config.sections = {16, 24, 24};
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_1a) << "ids on one axis";
+  EXPECT_EQ(Planned(build(draft)).launch.plan.params.axes, 1) << "ids on one axis";
   draft.position_axes = 3;
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_3a) << "ids on three";
+  EXPECT_EQ(Planned(build(draft)).launch.plan.params.axes, 3) << "ids on three";
   draft.position_axes = 1;
   draft.ids_bytes = 0;
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, AngleInput::of_1a) << "positions from a start";
+  EXPECT_EQ(Planned(build(draft)).launch.plan.params.axes, 1) << "positions from a start";
 }
 
-// Where a kernel multiplies them: not on AMD.
-TEST(LaunchPlan, LargeLaunchesMultiplyFactorsOnOneAxisAndOnThree) {
-  const auto has_kernel = [](AngleInput angles) {
-    return std::any_of(internal::kVariants, internal::kVariants + internal::kVariantCount,
-                       [&](const internal::VariantRow& row) { return row.angles == angles; });
-  };
-  for (const auto& [axes, factors, table] : {std::tuple{1, AngleInput::of_1f, AngleInput::of_1a},
-                                             {3, AngleInput::of_3f, AngleInput::of_3a},
-                                             {4, AngleInput::of_4a, AngleInput::of_4a}}) {
+// One rule for every card: what a compute unit has to do decides, not the name of the card.
+TEST(LaunchPlan, LargeLaunchesTakeTwoHeadsAThread) {
+  for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
     Draft draft = draft_of(DataType::bf16);
-    draft.config.axes = axes;
-    draft.config.axis_layout = AxisLayout::round_robin;
-    draft.position_axes = axes;
-    draft.q_heads = draft.k_heads = 8;
-    for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
-      draft.config.pairing = pairing;
-      SCOPED_TRACE(fmt::format("{} axes, {}", axes, pairing == Pairing::half_split ? "half_split" : "interleaved"));
-      draft.tokens = 65536;
-      EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, has_kernel(factors) ? factors : table);
-      EXPECT_EQ(Planned(build(draft), "sm_80").variant().angles, table) << "float64 is slow there, or not measured";
-      Draft float32_angles = draft;
-      float32_angles.config.angles = Angles::float32;
-      EXPECT_EQ(Planned(build(float32_angles), "sm_90").variant().angles, table) << "they have no factors";
-      draft.tokens = 1;
-      EXPECT_EQ(Planned(build(draft), "sm_90").variant().angles, table);
-    }
+    draft.config.pairing = pairing;
+    draft.q_heads = 32;
+    draft.k_heads = 8;
+    draft.tokens = 1;
+    EXPECT_EQ(Planned(build(draft)).variant().heads, 1);
+    draft.tokens = 16384;
+    EXPECT_EQ(Planned(build(draft)).variant().heads, 2);
+    EXPECT_EQ(Planned(build(draft), 100000).variant().heads, 1) << "a card that no launch fills";
   }
 }
 
-TEST(LaunchPlan, NarrowAccessesOfFourAxesHaveAKernel) {
-  for (const auto& [rotary_dim, bytes] : {std::pair{128, 16}, {72, 8}, {68, 4}, {66, 2}}) {
-    Draft draft = draft_of(DataType::bf16, 128, rotary_dim);
-    draft.q_heads = 8;
-    draft.config.axes = 4;
-    draft.config.axis_layout = AxisLayout::round_robin;
-    draft.position_axes = 4;
-    for (const Pairing pairing : {Pairing::half_split, Pairing::interleaved}) {
-      draft.config.pairing = pairing;
-      for (const char* architecture : {"sm_90", "cpu"}) {  // which take two accesses a thread, and four
-        const internal::VariantRow& variant = Planned(build(draft), architecture).variant();
-        EXPECT_EQ(variant.angles, AngleInput::of_4a);
-        EXPECT_EQ(variant.access_bytes, pairing == Pairing::half_split ? bytes : std::min(16, 2 * bytes));
+TEST(LaunchPlan, TheEnvironmentOverridesTheRule) {
+  Draft draft = draft_of(DataType::bf16);
+  draft.q_heads = 32;
+  const Environment tuning("HIPROPE_TUNING", "accesses=4,block=96");
+  const Planned planned(build(draft));
+  EXPECT_EQ(planned.variant().heads, 2);
+  EXPECT_EQ(planned.launch.plan.params.block_items * planned.launch.plan.params.block_tokens, 96);
+}
+
+// Every item of every token is some thread's, and the index of the last thread stays below 2^31.
+TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
+  for (const std::int64_t tokens :
+       {std::int64_t{1}, std::int64_t{1} << 20, std::int64_t{1} << 27, std::int64_t{1} << 33}) {
+    for (const std::int64_t heads : {1, 33, 128}) {
+      for (const bool in_place : {true, false}) {
+        const Case c = build(draft_of(DataType::bf16, 128, 64));
+        const Rope rope(c.config, Device::cpu());
+        internal::CheckedCall call;
+        call.tensors = 1;
+        call.in_place = in_place;
+        const auto view = [&](std::uintptr_t at) {
+          return TensorView::thd(reinterpret_cast<void*>(at << 40), c.type, tokens, heads, 128);
+        };
+        call.in[0] = view(1);
+        call.out[0] = view(in_place ? 1 : 1024);
+        internal::LaunchPlan plan{};
+        std::int64_t first = 0;
+        for (plan.tokens_left = tokens; plan.tokens_left > 0; first = tokens - plan.tokens_left) {
+          ASSERT_EQ(internal::plan_launch(*rope.get(), call, first, plan), hiprope_ok) << hiprope_last_error();
+          const KernelParams& p = plan.params;
+          EXPECT_EQ(p.tiles, in_place ? 4U : 8U) << "in place nothing is copied";
+          EXPECT_EQ(p.q.data - static_cast<char*>(call.in[0].data), first * heads * 128 * 2);
+          EXPECT_GE(std::int64_t{p.item_blocks} * p.block_items, p.items);
+          EXPECT_EQ(plan.blocks % p.item_blocks, 0U);
+          EXPECT_GE(std::int64_t{plan.blocks} / p.item_blocks * p.block_tokens, p.tokens);
+          EXPECT_LE(std::int64_t{plan.blocks} * p.block_items * p.block_tokens, std::int64_t{1} << 31);
+          EXPECT_EQ(p.tokens + plan.tokens_left, tokens - first);
+        }
       }
     }
   }
 }
 
-// By as many as a kernel of them takes: four, on AMD two.
-TEST(LaunchPlan, NarrowHeadsThatAreCopiedGoTogetherInLargeLaunches) {
-  std::int32_t most = 0;
-  for (int i = 0; i < internal::kVariantCount; ++i) {
-    const internal::VariantRow& row = internal::kVariants[i];
-    if (row.data_type == hiprope_bf16 && row.layout == internal::Layout::half_split && row.access_bytes == 8 &&
-        row.angles == AngleInput::of_1a) {
-      most = std::max(most, row.heads_per_thread);
-    }
-  }
-  Draft draft = draft_of(DataType::bf16, 96, 24);
-  draft.q_heads = draft.k_heads = 8;
-  draft.tokens = 65536;
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, 1);
-  draft.out_of_place = true;
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, most);
-  draft.tokens = 1;
-  EXPECT_EQ(Planned(build(draft), "sm_90").variant().heads_per_thread, 1);
-}
-
-// Every item below the grid's end is some thread's, and the index of the last thread stays below 2^31.
-TEST(LaunchPlan, GridsCoverTheItemsWithin31Bits) {
-  for (const std::int64_t tokens :
-       {std::int64_t{1}, std::int64_t{1} << 20, std::int64_t{1} << 27, std::int64_t{1} << 33}) {
-    for (const std::int64_t heads : {1, 33, 128}) {
-      Case c = build(draft_of(DataType::bf16));
-      const Rope rope(c.config, Device::cpu());
-      internal::CheckedCall call;
-      TensorView view = TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 40), c.type, tokens, heads, 128);
-      call.tensors = 1;
-      call.in[0] = call.out[0] = view;
-      internal::LaunchPlan plan{};
-      ASSERT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_ok) << hiprope_last_error();
-      const KernelParams& p = plan.params;
-      const std::int64_t threads = std::int64_t{plan.blocks} * p.block_threads;
-      const std::int64_t items = p.chunk_tokens * p.head_groups * p.rotate_units;
-      EXPECT_EQ(p.copy_units, 0) << "in place nothing is copied";
-      EXPECT_GE(threads, items);
-      EXPECT_LT(threads - items, p.block_threads);
-      EXPECT_LE(threads, std::int64_t{1} << 31);
-      EXPECT_GE(p.chunk_tokens, 1);
-      EXPECT_LE(p.chunk_tokens, tokens);
-      const std::int64_t most_items = (std::int64_t{1} << 31) - 1024;
-      const bool fits = tokens * p.head_groups * p.rotate_units <= most_items;
-      EXPECT_EQ(p.chunk_tokens == tokens, fits) << "as many tokens as fit go into one chunk";
-      EXPECT_EQ(p.q_heads + p.k_heads, heads);
-    }
-  }
-}
-
-TEST(LaunchPlan, GridsOfCopyingLaunchesStayWithin31Bits) {
-  Case c = build(draft_of(DataType::bf16, 128, 64));
-  const Rope rope(c.config, Device::cpu());
-  for (const std::int64_t tokens : {std::int64_t{1}, std::int64_t{1} << 20, std::int64_t{1} << 27}) {
-    for (const std::int64_t heads : {1, 33, 128}) {
-      internal::CheckedCall call;
-      call.tensors = 1;
-      call.in_place = false;
-      call.in[0] = TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 40), c.type, tokens, heads, 128);
-      call.out[0] = TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 50), c.type, tokens, heads, 128);
-      internal::LaunchPlan plan{};
-      ASSERT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_ok) << hiprope_last_error();
-      const KernelParams& p = plan.params;
-      ASSERT_EQ(p.rotate_units, 4);
-      ASSERT_EQ(p.copy_units, 4);
-      const std::int64_t threads = std::int64_t{plan.blocks} * p.block_threads;
-      EXPECT_GE(threads, p.chunk_tokens * p.head_groups * 8);
-      EXPECT_LE(threads, std::int64_t{1} << 31);
-      EXPECT_GE(plan.chunks * p.chunk_tokens, tokens);
-    }
-  }
-}
-
-// 24 of 96 elements turn, so pairs are 24 elements apart and allow 8 bytes: 3 units of two vectors, and 9 of what
+// 24 of 96 elements turn, so pairs are 12 elements apart and allow 8 bytes: 3 tiles of two vectors, and 9 of what
 // passes.
-TEST(LaunchPlan, PassThroughElementsAreUnitsOutOfPlace) {
+TEST(LaunchPlan, PassThroughElementsAreTilesOutOfPlace) {
   Draft draft = draft_of(DataType::bf16, 96, 24);
   draft.out_of_place = true;
   const Planned planned(build(draft));
   const KernelParams& p = planned.launch.plan.params;
   EXPECT_EQ(planned.variant().access_bytes, 8);
-  EXPECT_EQ(p.rotate_units, 3);
-  EXPECT_EQ(p.copied_vectors, 18);
-  EXPECT_EQ(p.copy_units, 9);
-  const std::int64_t items = draft.tokens * p.head_groups * 12;
-  EXPECT_EQ(planned.launch.plan.blocks, (items + p.block_threads - 1) / p.block_threads);
+  EXPECT_EQ(p.rotate_tiles, 3);
+  EXPECT_EQ(p.passed, 72);
+  EXPECT_EQ(p.tiles, 12);
 }
 
-// What passes is 3 vectors of 16 bytes, units have two.
-TEST(LaunchPlan, AnOddNumberOfCopiedVectorsTakesAUnitMore) {
+// What passes is 3 vectors of 16 bytes, tiles have two.
+TEST(LaunchPlan, AnOddNumberOfCopiedVectorsTakesATileMore) {
   Draft draft = draft_of(DataType::bf16, 88, 64);
   draft.out_of_place = true;
   const Planned planned(build(draft));
   EXPECT_EQ(planned.variant().access_bytes, 16);
-  EXPECT_EQ(planned.launch.plan.params.copied_vectors, 3);
-  EXPECT_EQ(planned.launch.plan.params.copy_units, 2);
-}
-
-TEST(LaunchPlan, GroupsThatNoTensorFillsByMoreThanHalfAreSmaller) {
-  const auto heads_per_thread = [](std::int32_t q_heads, std::int32_t k_heads, Pairing pairing) {
-    Draft draft = draft_of(DataType::bf16);
-    draft.config.pairing = pairing;
-    draft.q_heads = q_heads;
-    draft.k_heads = k_heads;
-    return Planned(build(draft)).variant().heads_per_thread;
-  };
-  EXPECT_EQ(heads_per_thread(8, 1, Pairing::half_split), 2);
-  EXPECT_EQ(heads_per_thread(2, 1, Pairing::half_split), 2);
-  EXPECT_EQ(heads_per_thread(1, 1, Pairing::half_split), 1);
-  EXPECT_EQ(heads_per_thread(8, 1, Pairing::interleaved), 4);
-  EXPECT_EQ(heads_per_thread(3, 1, Pairing::interleaved), 4);
-  EXPECT_EQ(heads_per_thread(1, 2, Pairing::interleaved), 2);
-}
-
-// Of heads of 192 bytes 64, 128 or all turn.
-TEST(LaunchPlan, LinesUsedInPartHaveChoicesOfTheirOwn) {
-  const auto plan = [](std::int32_t rotary_dim, std::int64_t tokens, Pairing pairing = Pairing::half_split) {
-    Draft draft = draft_of(DataType::bf16, 96, rotary_dim);
-    draft.config.pairing = pairing;
-    draft.tokens = tokens;
-    draft.q_heads = draft.k_heads = 64;
-    return Planned(build(draft), "sm_90");
-  };
-  constexpr std::int64_t tokens = 8192;
-  EXPECT_EQ(plan(32, tokens).variant().heads_per_thread, 1);
-  EXPECT_EQ(plan(32, tokens, Pairing::interleaved).variant().heads_per_thread, 2) << "of one access each";
-  EXPECT_EQ(plan(32, tokens).launch.plan.params.ahead, Ahead::angles) << "half of a line would be read in vain";
-  EXPECT_EQ(plan(32, 1).launch.plan.params.ahead, Ahead::heads) << "short: latency counts, not bytes";
-  EXPECT_EQ(plan(64, tokens).launch.plan.params.ahead, Ahead::angles) << "a line's 128 bytes lie in two";
-  EXPECT_EQ(plan(64, tokens).variant().heads_per_thread, 2);
-  EXPECT_EQ(plan(96, tokens).launch.plan.params.ahead, Ahead::lines) << "heads follow each other";
-}
-
-TEST(LaunchPlan, WhatGoesAheadIsAChoiceOfTheTuning) {
-  const auto ahead = [](const char* architecture, std::int64_t tokens, bool out_of_place = false) {
-    Draft draft = draft_of(DataType::bf16, 96, 24);
-    draft.tokens = tokens;
-    draft.q_heads = draft.k_heads = 64;
-    draft.out_of_place = out_of_place;
-    return Planned(build(draft), architecture).launch.plan.params.ahead;
-  };
-  EXPECT_EQ(ahead("sm_90", 1), Ahead::heads);
-  EXPECT_EQ(ahead("sm_90", 8192), Ahead::nothing);
-  EXPECT_EQ(ahead("sm_90", 1, true), Ahead::lines) << "all of a head is copied, and heads follow each other";
-  EXPECT_EQ(ahead("sm_90", 8192, true), Ahead::nothing);
-  EXPECT_EQ(ahead("gfx942", 1), Ahead::nothing);
-  Draft one_axis = draft_of(DataType::bf16);
-  one_axis.tokens = 512;
-  one_axis.q_heads = 64;
-  one_axis.k_heads = 8;
-  EXPECT_EQ(Planned(build(one_axis), "sm_90").launch.plan.params.ahead, Ahead::angles)
-      << "a launch a little larger than the card";
-  const Environment angles("HIPROPE_TUNING", "ahead=angles");
-  EXPECT_EQ(ahead("gfx942", 1), Ahead::angles);
-  EXPECT_EQ(ahead("sm_90", 1), Ahead::angles);
-  const Environment lines("HIPROPE_TUNING", "ahead=lines");
-  EXPECT_EQ(ahead("gfx942", 1), Ahead::heads) << "heads end within lines";
-  EXPECT_EQ(ahead("sm_90", 8192, true), Ahead::lines);
-}
-
-// A compute unit takes a block, so the blocks of a token are how many units it uses; bench/README.md has these figures.
-TEST(LaunchPlan, ATokenSpreadsOverComputeUnitsOnAmd) {
-  struct {
-    const char* shape;
-    std::int32_t head_dim, rotary_dim, q_heads, k_heads;
-    Pairing pairing;
-    std::uint32_t wave64, wave32;  // blocks
-  } constexpr kShapes[] = {{"llama3-8b", 128, 128, 32, 8, Pairing::half_split, 5, 10},
-                           {"llama3-70b", 128, 128, 64, 8, Pairing::half_split, 9, 18},
-                           {"qwen3-0.6b", 128, 128, 16, 8, Pairing::half_split, 3, 6},
-                           {"glm4", 128, 64, 32, 2, Pairing::interleaved, 3, 5},
-                           {"neox-20b", 96, 24, 64, 64, Pairing::half_split, 6, 12},
-                           {"dsv3-mla", 64, 64, 128, 1, Pairing::interleaved, 9, 17},
-                           {"gemma", 256, 256, 8, 4, Pairing::half_split, 3, 6}};
-  for (const auto& shape : kShapes) {
-    Draft draft = draft_of(DataType::bf16, shape.head_dim, shape.rotary_dim);
-    draft.config.pairing = shape.pairing;
-    draft.tokens = 1;
-    draft.q_heads = shape.q_heads;
-    draft.k_heads = shape.k_heads;
-    for (const auto& [architecture, blocks] : {std::pair{"gfx942", shape.wave64}, {"gfx1100", shape.wave32}}) {
-      Planned planned(build(draft), architecture);
-      EXPECT_EQ(planned.launch.plan.blocks, blocks) << shape.shape << " on " << architecture;
-    }
-  }
+  EXPECT_EQ(planned.launch.plan.params.tiles - planned.launch.plan.params.rotate_tiles, 2);
 }
 
 TEST(LaunchPlan, ATokenTooLargeForALaunchIsRefused) {
@@ -385,7 +219,7 @@ TEST(LaunchPlan, ATokenTooLargeForALaunchIsRefused) {
       TensorView::thd(reinterpret_cast<void*>(std::uintptr_t{1} << 40), c.type, 1, (std::int64_t{1} << 31) - 1, 128);
   call.out[0] = call.in[0];
   internal::LaunchPlan plan{};
-  EXPECT_EQ(internal::plan_launch(*rope.get(), call, plan), hiprope_error_too_large);
+  EXPECT_EQ(internal::plan_launch(*rope.get(), call, 0, plan), hiprope_error_too_large);
   EXPECT_NE(std::string(hiprope_last_error()).find("2147483647 heads"), std::string::npos) << hiprope_last_error();
 }
 
