@@ -7,7 +7,7 @@
 #include <span>
 
 #include "bench/bench_device.h"
-#include "tools/gpu_memory.h"
+#include "tests/support/gpu_memory.h"
 #include "tools/tool_error.h"
 
 #ifdef HIPROPE_PLATFORM_NONE

@@ -11,9 +11,13 @@
 #include <vector>
 
 #include "bench/bench_device.h"
-#include "tools/gpu_memory.h"
+#include "tests/support/gpu_memory.h"
 
 namespace hiprope::tools {
+
+using test::DeviceBuffer;
+using test::Graph;
+using test::Stream;
 
 struct BenchOptions {
   Device device = Device::cpu();

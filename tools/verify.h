@@ -1,18 +1,35 @@
-// Verification of one model on one device: every run, judged by the oracle and compared with the CPU path bit by bit.
+// Verification of one model on one device: every call, judged by the float64 oracle and compared with the CPU path bit
+// by bit.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "tools/verify_check.h"
+#include "hiprope/hiprope.hpp"
+#include "tests/support/oracle.h"
+#include "tools/models.h"
 
 namespace hiprope::tools {
+
+enum class Function { rope_q, rope_k, position_embeddings };
+
+// One call under test.
+struct Call {
+  Function function = Function::rope_q;
+  bool in_place = true;
+  Direction direction = Direction::forward;
+  bool replayed = false;  // from a captured graph
+};
+
+// What the call does, on random memory. Forward calls rotate plain values by int64 positions, inverse ones any bits by
+// int32 positions.
+test::Case case_of(const Model& model, const Call& call, DataType type, std::int64_t tokens, std::uint64_t seed);
 
 struct RunResult {
   Call run;
   Path path = Path::none;
-  Verdict verdict;
+  test::Verdict verdict;
   bool bitwise_equal_cpu = false;
   double seconds = 0;       // from the call until its stream is idle
   std::uint64_t bytes = 0;  // of Q and K that the run reads and writes
@@ -33,6 +50,8 @@ class Verifier {
   }
 
  private:
+  RunResult run(const test::Case& c, const Call& call) const;
+
   Model model_;
   Device device_;
   Rope rope_, cpu_rope_;

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "model_config/model_config.h"
 #include "tools/commands.h"
 #include "tools/device_option.h"
-#include "model_config/model_config.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
 #include "tools/verify.h"
@@ -89,7 +89,7 @@ std::vector<Model> choose_models(const VerifyOptions& options, std::vector<std::
 // An allocation past the physical memory may succeed and end the process when it is filled.
 void check_memory(const Model& model, DataType type, std::int64_t tokens) {
   constexpr double kCopies = 10;  // of Q and K held at once: inputs, outputs, references
-  const double row = static_cast<double>(model.q.row + (model.packed ? 0 : model.k.row)) * number_format(type).bytes;
+  const double row = static_cast<double>(model.q.row + (model.packed ? 0 : model.k.row)) * test::format_of(type).bytes;
   const double physical = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   if (kCopies * row * static_cast<double>(tokens) <= physical) return;
   refuse("--tokens {}: {} needs {:.1f} GiB of host memory, this machine has {:.1f}; ask for at most {:.0f}", tokens,
@@ -116,8 +116,8 @@ std::vector<Case> verify_models(const VerifyOptions& options, const std::vector<
       progress(name);
       const std::int64_t tokens = options.tokens > 0 ? options.tokens : default_tokens(model);
       check_memory(model, type, tokens);
-      cases.push_back({model.name, name, verifier.fallback_reason(), tokens,
-                       oracle_frequencies(model.config).independent, verifier.verify(type, tokens, options.seed)});
+      cases.push_back({model.name, name, verifier.fallback_reason(), tokens, test::oracle_knows(model.config),
+                       verifier.verify(type, tokens, options.seed)});
     }
   }
   show_progress("");

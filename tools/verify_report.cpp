@@ -110,7 +110,7 @@ void print_verify_text(const ReportHeader& header, const std::vector<Case>& case
   fmt::print(
       "max error: against float64, relative to the pair's magnitude; at most {:g}, plus half a step of f16 or bf16\n"
       "runs: in place and out of place, forward and inverse{}; time: the fastest call, until its stream is idle\n",
-      kRelativeTolerance, header.target.device.ordinal >= 0 ? ", on a GPU also replayed from a graph" : "");
+      test::kRelativeTolerance, header.target.device.ordinal >= 0 ? ", on a GPU also replayed from a graph" : "");
   std::set<std::string> borrowed;
   for (const Case& one : cases) {
     if (!one.independent) borrowed.insert(one.model);

@@ -16,7 +16,7 @@ constexpr hipStreamCaptureMode kModes[] = {hipStreamCaptureModeGlobal, hipStream
 void expect_capture_survives(const Stream& stream, const char* name, const std::function<void()>& operation) {
   for (const hipStreamCaptureMode mode : kModes) {
     SCOPED_TRACE(testing::Message() << name << ", capture mode " << mode);
-    ASSERT_EQ(hipStreamBeginCapture(static_cast<hipStream_t>(stream.get()), mode), hipSuccess);
+    ASSERT_EQ(hipStreamBeginCapture(static_cast<hipStream_t>(stream.handle()), mode), hipSuccess);
     operation();
     EXPECT_TRUE(Graph(stream).valid()) << "the capture was broken";
   }
@@ -65,10 +65,10 @@ TEST_F(fake_gpu_capture, calls_on_a_gpu_rope) {
     EXPECT_EQ(scene.on_device.call(c, scene.rope, scene.stream).status(), hiprope_error_stride);
   });
   expect_capture_survives(scene.stream, "clear_position_errors",
-                          [&] { EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.get())); });
+                          [&] { EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.handle())); });
   expect_capture_survives(scene.stream, "read_position_errors", [&] {
     hiprope_position_errors errors{};
-    EXPECT_EQ(scene.rope.read_position_errors(errors, scene.stream.get()).status(), hiprope_error_capturing);
+    EXPECT_EQ(scene.rope.read_position_errors(errors, scene.stream.handle()).status(), hiprope_error_capturing);
   });
   EXPECT_EQ(scene.on_device.download(), scene.images) << "a captured call ran";
 }
@@ -83,8 +83,8 @@ TEST_F(fake_gpu_capture, calls_on_a_rope_in_fallback) {
   });
   expect_capture_survives(scene.stream, "position errors", [&] {
     hiprope_position_errors errors{};
-    EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.get()));
-    EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.get()));
+    EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.handle()));
+    EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.handle()));
   });
   EXPECT_EQ(scene.on_device.download(), scene.images);
 }
@@ -113,7 +113,7 @@ TEST_F(fake_gpu_capture, calls_on_other_streams) {
     const auto use = [&] {
       EXPECT_TRUE(scene.on_device.call(scene.rope, other));
       hiprope_position_errors errors{};
-      EXPECT_TRUE(scene.rope.read_position_errors(errors, other.get()));
+      EXPECT_TRUE(scene.rope.read_position_errors(errors, other.handle()));
       EXPECT_EQ(errors.count % 2, 0U);
     };
     expect_capture_survives(scene.stream, "calls on another stream", use);
@@ -180,15 +180,15 @@ TEST_F(fake_gpu_capture, other_functions) {
 TEST_F(fake_gpu_capture, a_replayed_clear_clears) {
   const Scene scene(kKernelDevice);
   ASSERT_TRUE(scene.on_device.call(scene.rope, scene.stream));
-  scene.stream.wait();
+  scene.stream.synchronize();
   hiprope_position_errors errors{};
   scene.stream.begin_capture();
-  EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.get()));
+  EXPECT_TRUE(scene.rope.clear_position_errors(scene.stream.handle()));
   const Graph graph(scene.stream);
-  EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.get()));
+  EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.handle()));
   EXPECT_EQ(errors.count, 2U);
-  graph.replay(scene.stream);
-  EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.get()));
+  graph.launch(scene.stream);
+  EXPECT_TRUE(scene.rope.read_position_errors(errors, scene.stream.handle()));
   EXPECT_EQ(errors.count, 0U);
   EXPECT_EQ(errors.first_token, -1);
 }

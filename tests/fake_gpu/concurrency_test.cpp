@@ -30,7 +30,7 @@ std::string run_job(const Job& job, const Rope& rope) {
   const Stream stream;
   const Result result = on_device.call(rope, stream);
   if (!result) return result.message();
-  stream.wait();
+  stream.synchronize();
   return difference(job.c, job.expected, on_device.download());
 }
 
@@ -91,10 +91,10 @@ TEST_F(fake_gpu_concurrency, position_errors_are_read_and_cleared_while_others_c
     for (int i = 0; i < 16; ++i) {
       hiprope_position_errors errors{};
       if (thread % 4 == 0) {
-        ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+        ASSERT_TRUE(rope.read_position_errors(errors, stream.handle()));
         ASSERT_LE(errors.count, 2U * 16 * kThreads);
-        ASSERT_TRUE(rope.clear_position_errors(stream.get()));
-        stream.wait();
+        ASSERT_TRUE(rope.clear_position_errors(stream.handle()));
+        stream.synchronize();
       } else {
         ASSERT_EQ(run_job(job, rope), "");
       }
@@ -119,7 +119,7 @@ TEST_F(fake_gpu_concurrency, throughput) {
       const Stream stream;
       for (int i = 0; i < kCalls; ++i) {
         ASSERT_TRUE(on_device.call(rope, stream));
-        if (i % 50 == 0) stream.wait();
+        if (i % 50 == 0) stream.synchronize();
       }
     });
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -26,12 +26,12 @@ TEST_F(fake_gpu_devices, the_ropes_device_works_and_the_callers_stays_current) {
         const Rope rope(c.config, Device::gpu(device));
         ASSERT_TRUE(rope) << rope.created().message();
         EXPECT_EQ(current_device(), caller);
-        EXPECT_TRUE(rope.clear_position_errors(stream.get()));
+        EXPECT_TRUE(rope.clear_position_errors(stream.handle()));
         EXPECT_EQ(current_device(), caller);
         EXPECT_TRUE(on_device.call(rope, stream));
         EXPECT_EQ(current_device(), caller);
         hiprope_position_errors errors{};
-        EXPECT_TRUE(rope.read_position_errors(errors, stream.get()));
+        EXPECT_TRUE(rope.read_position_errors(errors, stream.handle()));
         EXPECT_EQ(errors.count, 2U);
         EXPECT_EQ(current_device(), caller);
         EXPECT_EQ(rope.info().device, device);
@@ -90,7 +90,7 @@ TEST_F(fake_gpu_devices, nothing_is_printed) {
     EXPECT_FALSE(on_device.call(rope, stream));
     fake::fail_none();
     hiprope_position_errors errors{};
-    EXPECT_TRUE(rope.read_position_errors(errors, stream.get()));
+    EXPECT_TRUE(rope.read_position_errors(errors, stream.handle()));
     EXPECT_FALSE(Rope(c.config, Device::gpu(device), static_cast<Fallback>(7)));
   }
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
@@ -110,7 +110,7 @@ TEST_F(fake_gpu_devices, are_left_alone_by_a_forked_child) {
     if (id == 0) {
       const fake::Counts before = fake::counts();
       const bool refused = on_device.call(rope, stream).status() == hiprope_error_forked &&
-                           rope.clear_position_errors(stream.get()).status() == hiprope_error_forked &&
+                           rope.clear_position_errors(stream.handle()).status() == hiprope_error_forked &&
                            Rope(c.config, Device::gpu(device)).created().status() == hiprope_error_forked;
       rope = Rope();
       _exit(refused && fake::counts() == before ? 5 : 0);

@@ -229,11 +229,11 @@ TEST_F(fake_gpu_faults, a_failed_launch_changes_nothing) {
       expect_failure(fault, result.status());
       EXPECT_EQ(result.path(), Path::none);
       EXPECT_EQ(scene.rope.stats().launches, launches);
-      scene.stream.wait();
+      scene.stream.synchronize();
       if (!fault.restores_device) {
         EXPECT_TRUE(scene.download() == scene.before);
         EXPECT_TRUE(scene.on_device.call(scene.rope, scene.stream));
-        scene.stream.wait();
+        scene.stream.synchronize();
       }
       EXPECT_EQ(difference(scene.c, expected, scene.download()), "");
     }
@@ -243,11 +243,11 @@ TEST_F(fake_gpu_faults, a_failed_launch_changes_nothing) {
 TEST_F(fake_gpu_faults, position_errors_survive_failed_reads_and_clears) {
   const Scene scene(kOtherKernelDevice, false);
   ASSERT_TRUE(scene.on_device.call(scene.rope, scene.stream));
-  scene.stream.wait();
+  scene.stream.synchronize();
   const auto read = [&] {
     hiprope_position_errors errors{};
     errors.size = sizeof(errors);
-    const hiprope_status status = hiprope_read_position_errors(scene.rope.get(), scene.stream.get(), &errors);
+    const hiprope_status status = hiprope_read_position_errors(scene.rope.get(), scene.stream.handle(), &errors);
     return std::pair(status, errors);
   };
   for (const Fault& fault : faults_of([&] { EXPECT_EQ(read().first, hiprope_ok); })) {
@@ -262,7 +262,7 @@ TEST_F(fake_gpu_faults, position_errors_survive_failed_reads_and_clears) {
     EXPECT_EQ(read().second.count, 2U);
     EXPECT_EQ(read().second.first_token, 2);
   }
-  const auto clear = [&] { return hiprope_clear_position_errors(scene.rope.get(), scene.stream.get()); };
+  const auto clear = [&] { return hiprope_clear_position_errors(scene.rope.get(), scene.stream.handle()); };
   for (const Fault& fault : faults_of([&] { EXPECT_EQ(clear(), hiprope_ok); })) {
     SCOPED_TRACE(fault.text);
     fake::fail_call(fault.index, fault.error);
@@ -290,7 +290,7 @@ TEST_F(fake_gpu_faults, the_fallback_leaves_tensors_alone_or_says_that_it_did_no
       fake::fail_call(fault.index, fault.error);
       const Result result = call();
       expect_left_alone(fault, Scene::kCaller);
-      scene.stream.wait();
+      scene.stream.synchronize();
       if (fault.harmless) continue;
       expect_failure(fault, result.status());
       EXPECT_EQ(result.path(), Path::none);

@@ -18,15 +18,15 @@ TEST_F(fake_gpu_runtime, names_itself_so_that_nobody_takes_it_for_a_gpu) {
 }
 
 TEST_F(fake_gpu_runtime, host_code_cannot_touch_device_memory) {
-  const DeviceMemory memory(64);
+  const DeviceBuffer memory(64);
   EXPECT_DEATH(*const_cast<volatile std::byte*>(memory.data()) = std::byte{1}, "");
   EXPECT_DEATH((void)*const_cast<volatile std::byte*>(memory.data()), "");
 }
 
 TEST_F(fake_gpu_runtime, work_waits_until_something_waits_for_it) {
-  const DeviceMemory memory(8);
+  const DeviceBuffer memory(8);
   const Stream stream;
-  auto* handle = static_cast<hipStream_t>(stream.get());
+  auto* handle = static_cast<hipStream_t>(stream.handle());
   std::uint64_t word = 0;
   ASSERT_EQ(hipMemsetAsync(memory.data(), 0x11, 8, handle), hipSuccess);
   ASSERT_EQ(hipMemcpyAsync(&word, memory.data(), 8, hipMemcpyDeviceToHost, handle), hipSuccess);
@@ -36,7 +36,7 @@ TEST_F(fake_gpu_runtime, work_waits_until_something_waits_for_it) {
 }
 
 TEST_F(fake_gpu_runtime, copies_stay_inside_their_allocation_and_device) {
-  const DeviceMemory memory(64);
+  const DeviceBuffer memory(64);
   std::array<std::byte, 128> host{};
   const auto copy = [&](std::size_t bytes) {
     EXPECT_EQ(hipMemcpyAsync(memory.data(), host.data(), bytes, hipMemcpyHostToDevice, nullptr), hipSuccess);
@@ -56,7 +56,7 @@ TEST_F(fake_gpu_runtime, waiting_for_or_allocating_beside_a_capture_breaks_it) {
   for (const bool allocate : {false, true}) {
     stream.begin_capture();
     const hipError_t error =
-        allocate ? hipMalloc(&pointer, 8) : hipStreamSynchronize(static_cast<hipStream_t>(stream.get()));
+        allocate ? hipMalloc(&pointer, 8) : hipStreamSynchronize(static_cast<hipStream_t>(stream.handle()));
     EXPECT_EQ(error, hipErrorStreamCaptureUnsupported);
     EXPECT_FALSE(Graph(stream).valid());
   }

@@ -48,7 +48,7 @@ std::string run_job(const Job& job, const Rope& rope, int device, int elsewhere)
   }
   if (!result) return result.message();
   if (result.path() != Path::gpu) return "the call did not run on the GPU";
-  stream.wait();
+  stream.synchronize();
   return difference(job.c, job.expected, on_device.download());
 }
 
@@ -143,7 +143,7 @@ TEST(GpuConcurrency, Throughput) {
       while (ready.load() < threads) std::this_thread::yield();
       for (int i = 0; i < kCalls; ++i) {
         ASSERT_EQ(on_device.call(ropes[device], stream).path(), Path::gpu);
-        if (i % 200 == 199) stream.wait();
+        if (i % 200 == 199) stream.synchronize();
       }
       if (calling.fetch_sub(1) == 1) stop = Clock::now();
     });

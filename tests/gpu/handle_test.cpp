@@ -30,8 +30,8 @@ void expect_replay_rotates(const Graph& graph, const Stream& stream, const Case&
                            const DeviceCase& on_device) {
   ASSERT_TRUE(graph.valid()) << "the capture was broken";
   EXPECT_EQ(on_device.download(), before);
-  graph.replay(stream);
-  stream.wait();
+  graph.launch(stream);
+  stream.synchronize();
   EXPECT_EQ(difference(c, expected_images(c, before), on_device.download()), "");
 }
 
@@ -49,7 +49,7 @@ TEST(GpuHandle, NoRoundTrip) {
     ASSERT_TRUE(result) << result.message();
     ASSERT_EQ(result.path(), Path::gpu);
   }
-  stream.wait();
+  stream.synchronize();
   const hiprope_stats stats = rope.stats();
   EXPECT_EQ(stats.launches, 100U);
   EXPECT_EQ(stats.table_uploads, 1U);
@@ -134,7 +134,7 @@ TEST(GpuHandle, NothingIsPrinted) {
     wrong.q.token_stride = 1;
     EXPECT_FALSE(on_device.call(wrong, rope, stream));
     hiprope_position_errors errors{};
-    EXPECT_TRUE(rope.read_position_errors(errors, stream.get()));
+    EXPECT_TRUE(rope.read_position_errors(errors, stream.handle()));
     EXPECT_EQ(errors.count, 2U);
     EXPECT_FALSE(Rope(c.config, Device::gpu(1000)));
   }
@@ -212,20 +212,20 @@ TEST(GpuPositions, ReplaysReadTheIdsOfTheirTimeAndCount) {
   for (const Case* c : {&first, &second, &second, &first}) {
     on_device.ids().upload(id_bytes(*c));
     on_device.upload(before);
-    graph.replay(stream);
-    stream.wait();
+    graph.launch(stream);
+    stream.synchronize();
     Images expected = before;
     refused += run_cpu(*c, expected).refused;
     EXPECT_EQ(difference(*c, expected, on_device.download()), "");
     hiprope_position_errors errors{};
-    ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+    ASSERT_TRUE(rope.read_position_errors(errors, stream.handle()));
     EXPECT_EQ(errors.count, refused);
     EXPECT_EQ(errors.first_token, refused == 0 ? -1 : 2);
   }
   EXPECT_EQ(refused, 4U);
-  ASSERT_TRUE(rope.clear_position_errors(stream.get()));
+  ASSERT_TRUE(rope.clear_position_errors(stream.handle()));
   hiprope_position_errors errors{};
-  ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+  ASSERT_TRUE(rope.read_position_errors(errors, stream.handle()));
   EXPECT_EQ(errors.count, 0U);
   EXPECT_EQ(errors.first_token, -1);
 }
@@ -264,11 +264,11 @@ TEST(GpuCapture, ReadingErrorsIsRefusedAndClearingIsRecorded) {
   const Rope rope(c.config, Device::gpu(), Fallback::forbid);
   ASSERT_TRUE(on_device.call(rope, stream));
   hiprope_position_errors errors{};
-  ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+  ASSERT_TRUE(rope.read_position_errors(errors, stream.handle()));
   EXPECT_EQ(errors.count, 2U);
   stream.begin_capture();
-  const Result read = rope.read_position_errors(errors, stream.get());
-  const Result cleared = rope.clear_position_errors(stream.get());
+  const Result read = rope.read_position_errors(errors, stream.handle());
+  const Result cleared = rope.clear_position_errors(stream.handle());
   const Result recorded = on_device.call(rope, stream);
   const hiprope_stats stats = rope.stats();
   const hiprope_rope_info info = rope.info();
@@ -279,8 +279,8 @@ TEST(GpuCapture, ReadingErrorsIsRefusedAndClearingIsRecorded) {
   EXPECT_EQ(stats.launches, 2U);
   EXPECT_EQ(info.path, hiprope_path_gpu);
   ASSERT_TRUE(graph.valid());
-  for (int replay = 0; replay < 3; ++replay) graph.replay(stream);
-  ASSERT_TRUE(rope.read_position_errors(errors, stream.get()));
+  for (int replay = 0; replay < 3; ++replay) graph.launch(stream);
+  ASSERT_TRUE(rope.read_position_errors(errors, stream.handle()));
   EXPECT_EQ(errors.count, 2U);
   EXPECT_EQ(errors.first_token, 2);
 }
@@ -330,9 +330,9 @@ TEST(GpuCapture, NoFunctionBreaksIt) {
     std::int32_t count = 0;
     EXPECT_EQ(hiprope_device_count(&count), hiprope_ok);
     hiprope_position_errors errors{};
-    EXPECT_TRUE(rope.read_position_errors(errors, other.get()));
-    EXPECT_TRUE(rope.clear_position_errors(other.get()));
-    EXPECT_EQ(rope.read_position_errors(errors, stream.get()).status(), hiprope_error_capturing);
+    EXPECT_TRUE(rope.read_position_errors(errors, other.handle()));
+    EXPECT_TRUE(rope.clear_position_errors(other.handle()));
+    EXPECT_EQ(rope.read_position_errors(errors, stream.handle()).status(), hiprope_error_capturing);
     EXPECT_EQ(rope.read_position_errors(errors).status(), hiprope_error_capturing);
     EXPECT_EQ(rope.clear_position_errors().status(), hiprope_error_capturing);
     EXPECT_EQ(beside.call(rope, nullptr).status(), hiprope_error_capturing);

@@ -53,7 +53,7 @@ class LargeTensor {
         seed_(seed),
         token_bytes_(static_cast<std::size_t>(heads * large.head_dim * format_of(large.type).bytes)),
         in_(token_bytes_ * static_cast<std::size_t>(large.tokens)),
-        out_(large.out_of_place ? in_.bytes() : 0) {
+        out_(large.out_of_place ? in_.size() : 0) {
     for (std::int64_t token = 0; token < large.tokens; token += kTokensAChunk) in_.upload(input(token), at(token));
     if (large.out_of_place) out_.fill(std::byte{0x5A});
   }
@@ -93,17 +93,17 @@ class LargeTensor {
   std::int64_t heads_;
   std::uint64_t seed_;
   std::size_t token_bytes_;
-  DeviceMemory in_, out_;
+  DeviceBuffer in_, out_;
 };
 
-Positions on_device(const Large& large, const std::vector<std::int64_t>& ids, DeviceMemory& memory) {
+Positions on_device(const Large& large, const std::vector<std::int64_t>& ids, DeviceBuffer& memory) {
   if (!large.int32_ids) {
-    memory = DeviceMemory(ids.size() * sizeof(std::int64_t));
+    memory = DeviceBuffer(ids.size() * sizeof(std::int64_t));
     memory.upload(std::as_bytes(std::span(ids)));
     return Positions(static_cast<const std::int64_t*>(static_cast<const void*>(memory.data())));
   }
   const std::vector<std::int32_t> narrow(ids.begin(), ids.end());
-  memory = DeviceMemory(narrow.size() * sizeof(std::int32_t));
+  memory = DeviceBuffer(narrow.size() * sizeof(std::int32_t));
   memory.upload(std::as_bytes(std::span(narrow)));
   return Positions(static_cast<const std::int32_t*>(static_cast<const void*>(memory.data())));
 }
@@ -129,7 +129,7 @@ TEST_P(GpuLarge, EveryElementHasTheCpuPathsBits) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     ids[i] = random.between(i < ids.size() / 2 ? 0 : -8, config.max_positions - 1);
   }
-  DeviceMemory id_memory;
+  DeviceBuffer id_memory;
   const Positions positions = on_device(large, ids, id_memory);
   const LargeTensor q(large, large.heads, run_seed());
   std::optional<LargeTensor> k;
@@ -138,18 +138,18 @@ TEST_P(GpuLarge, EveryElementHasTheCpuPathsBits) {
   const Stream stream;
   const TensorView q_out = q.out(), k_out = k ? k->out() : TensorView();
   const Apply apply{.out = &q_out, .k_out = k ? &k_out : nullptr};
-  const Result result = k ? apply_position_embeddings_device(on_gpu, q.in(), k->in(), positions, stream.get(), apply)
-                          : apply_rope_device(on_gpu, q.in(), positions, stream.get(), apply);
+  const Result result = k ? apply_position_embeddings_device(on_gpu, q.in(), k->in(), positions, stream.handle(), apply)
+                          : apply_rope_device(on_gpu, q.in(), positions, stream.handle(), apply);
   ASSERT_TRUE(result) << result.message();
   ASSERT_EQ(result.path(), Path::gpu);
-  stream.wait();
+  stream.synchronize();
   EXPECT_EQ(on_gpu.stats().launches, 1U);
   q.check(on_cpu, ids);
   if (k) k->check(on_cpu, ids);
 
   const auto is_refused = [](std::int64_t id) { return id < 0; };
   hiprope_position_errors errors{};
-  ASSERT_TRUE(on_gpu.read_position_errors(errors, stream.get()));
+  ASSERT_TRUE(on_gpu.read_position_errors(errors, stream.handle()));
   EXPECT_EQ(errors.count, static_cast<std::uint64_t>(std::count_if(ids.begin(), ids.end(), is_refused)));
   EXPECT_EQ(errors.first_token, std::find_if(ids.begin(), ids.end(), is_refused) - ids.begin());
 }
@@ -196,7 +196,7 @@ void run_far_apart(bool far_tokens, bool aligned) {
   const std::int64_t head_stride = far_tokens ? 64 : far;
   const std::size_t bytes = 2 * static_cast<std::size_t>(2 * far + 3 * 64);
   if (free_device_bytes() < bytes + (std::size_t{1} << 30)) GTEST_SKIP() << "needs " << bytes << " bytes of GPU memory";
-  const DeviceMemory memory(bytes);
+  const DeviceBuffer memory(bytes);
   memory.fill(std::byte{0x5A});
   const Rope on_gpu(config, Device::gpu(), Fallback::forbid);
   const Rope on_cpu(config, Device::cpu());
@@ -209,9 +209,9 @@ void run_far_apart(bool far_tokens, bool aligned) {
   }
   const Stream stream;
   const TensorView view(memory.data(), DataType::f16, tokens, heads, 64, token_stride, head_stride);
-  const Result result = apply_rope_device(on_gpu, view, Positions::from(5), stream.get());
+  const Result result = apply_rope_device(on_gpu, view, Positions::from(5), stream.handle());
   ASSERT_TRUE(result) << result.message();
-  stream.wait();
+  stream.synchronize();
   const TensorView packed(expected.data(), DataType::f16, tokens, heads, 64, far_tokens ? 192 : 64,
                           far_tokens ? 64 : 192);
   ASSERT_TRUE(apply_rope_cpu(on_cpu, packed, Positions::from(5)));

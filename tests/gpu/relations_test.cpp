@@ -23,7 +23,7 @@ std::string run_calls(const Case& c, const std::vector<Case>& calls, const Rope&
     on_device.ids().upload(id_bytes(one));
     const Result result = on_device.call(one, rope, stream);
     if (!result) return result.message();
-    stream.wait();
+    stream.synchronize();
   }
   return difference(c, expected, on_device.download());
 }
@@ -117,14 +117,14 @@ TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
           for (int i = 0; i < kCalls; ++i) ASSERT_EQ(on_device.call(rope, stream).path(), Path::gpu);
         };
         rotate();
-        stream.wait();
+        stream.synchronize();
         EXPECT_EQ(difference(c, expected, on_device.download()), "") << tuning << ", " << tokens << " tokens";
         on_device.upload(before);
         stream.begin_capture();
         rotate();
         const Graph graph(stream);
-        graph.replay(stream);
-        stream.wait();
+        graph.launch(stream);
+        stream.synchronize();
         EXPECT_EQ(difference(c, expected, on_device.download()), "") << tuning << ", captured, " << tokens << " tokens";
       }
     }
@@ -155,11 +155,11 @@ TEST(GpuRelations, LaunchesReadTheIdsThatTheOneBeforeWrote) {
     Images expected = before;
     for (int i = 0; i < kCalls; ++i) expected = expected_images(i % 2 == 0 ? first : second, expected);
     const DeviceCase on_device(first, before);
-    const DeviceMemory of_first(id_bytes(first).size()), of_second(id_bytes(second).size());
+    const DeviceBuffer of_first(id_bytes(first).size()), of_second(id_bytes(second).size());
     of_first.upload(id_bytes(first));
     of_second.upload(id_bytes(second));
-    const auto pairs = static_cast<std::int64_t>(of_first.bytes() / (2 * sizeof(float)));
-    const auto view = [&](const DeviceMemory& ids) { return TensorView::thd(ids.data(), DataType::f32, 1, pairs, 2); };
+    const auto pairs = static_cast<std::int64_t>(of_first.size() / (2 * sizeof(float)));
+    const auto view = [&](const DeviceBuffer& ids) { return TensorView::thd(ids.data(), DataType::f32, 1, pairs, 2); };
     const Stream stream;
     const Rope rope(first.config, Device::gpu(), Fallback::forbid);
     ASSERT_TRUE(rope) << rope.created().message();
@@ -169,13 +169,13 @@ TEST(GpuRelations, LaunchesReadTheIdsThatTheOneBeforeWrote) {
     stream.begin_capture();
     for (int i = 0; i < kCalls; ++i) {
       const TensorView written = view(i % 2 == 0 ? of_first : of_second);
-      const Result copied = apply_rope_device(copier, written, Positions::from(0), stream.get(), to_ids);
+      const Result copied = apply_rope_device(copier, written, Positions::from(0), stream.handle(), to_ids);
       ASSERT_EQ(copied.path(), Path::gpu) << copied.message();
       ASSERT_EQ(on_device.call(rope, stream).path(), Path::gpu);
     }
     const Graph graph(stream);
-    graph.replay(stream);
-    stream.wait();
+    graph.launch(stream);
+    stream.synchronize();
     EXPECT_EQ(difference(first, expected, on_device.download()), "") << axes << " axes";
   }
 }

@@ -13,9 +13,9 @@
 namespace hiprope::test {
 namespace {
 
-// The two implementations under test behind one face.
+// The two implementations under test behind one face. A NaN they are given has no bits but nan_bits, and quiet_bits.
 struct CpuHalf {
-  static constexpr std::uint32_t nan_bits = 0xFFFFFFFFU;
+  static constexpr std::uint32_t nan_bits = 0xFFFFFFFFU, quiet_bits = 0;
   static constexpr DataType type = DataType::f16;
   static float decode(std::uint32_t bits) {
     return internal::to_float(internal::Half{static_cast<std::uint16_t>(bits)});
@@ -23,17 +23,19 @@ struct CpuHalf {
   static std::uint32_t encode(float value) { return internal::from_float<internal::Half>(value).bits; }
 };
 struct CpuBfloat {
-  static constexpr std::uint32_t nan_bits = 0xFFFFFFFFU;
+  static constexpr std::uint32_t nan_bits = 0xFFFFFFFFU, quiet_bits = 0;
   static constexpr DataType type = DataType::bf16;
   static float decode(std::uint32_t bits) {
     return internal::to_float(internal::Bfloat{static_cast<std::uint16_t>(bits)});
   }
   static std::uint32_t encode(float value) { return internal::from_float<internal::Bfloat>(value).bits; }
 };
-// Kernels round a bf16 only after arithmetic on bf16 values, whose NaNs have no bits below a bf16's.
+// Kernels round only after arithmetic, whose NaNs are quiet, and a bf16 after arithmetic on bf16 values, whose NaNs
+// have no bits below a bf16's.
 template <typename Element, DataType element_type>
 struct Kernel {
   static constexpr std::uint32_t nan_bits = element_type == DataType::bf16 ? 0xFFFF0000U : 0xFFFFFFFFU;
+  static constexpr std::uint32_t quiet_bits = 0x400000U;
   static constexpr DataType type = element_type;
   static float decode(std::uint32_t bits) { return Element::decode(bits); }
   static std::uint32_t encode(float value) {
@@ -112,7 +114,7 @@ TYPED_TEST(Numeric, RandomFloatsRoundLikeTheFormat) {
   for (int i = 0; i < 2000000; ++i) {
     const auto bits = static_cast<std::uint32_t>(random.bits());
     auto value = std::bit_cast<float>(bits);
-    if (std::isnan(value)) value = std::bit_cast<float>((bits & TypeParam::nan_bits) | 0x400000U);
+    if (std::isnan(value)) value = std::bit_cast<float>((bits & TypeParam::nan_bits) | TypeParam::quiet_bits);
     const std::uint32_t actual = TypeParam::encode(value);
     if (std::isnan(value)) {
       ASSERT_TRUE(std::isnan(decode(actual, this->type)));
@@ -128,7 +130,7 @@ TYPED_TEST(Numeric, Extremes) {
   this->expect_encodes(0x1.fffffep127F, this->infinity());
   this->expect_encodes(0x1p-149F, 0);
   for (const std::uint32_t nan : {0x7F800001U, 0x7FFFFFFFU, 0xFF800001U, 0xFFFFFFFFU, 0x7FC00000U, 0x7F80FFFFU}) {
-    const auto value = std::bit_cast<float>((nan & TypeParam::nan_bits) | 0x400000U);
+    const auto value = std::bit_cast<float>((nan & TypeParam::nan_bits) | TypeParam::quiet_bits);
     ASSERT_TRUE(std::isnan(decode(TypeParam::encode(value), this->type))) << std::hex << nan;
   }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Reads a built library and fails if it exports, imports or constructs what the library promises not to.
+# Reads a built library and fails if it exports or imports what it promises not to, if loading it runs code, or if a call
+# allocates or locks.
 set -euo pipefail
 
 kind=$1 library=$2
@@ -21,11 +22,27 @@ case $kind in
     bad=$(grep -E -x "$endings|$printing|$streams|$throwing" <<<"$imported" | grep -v -E -x '(__)?v?snprintf(_chk)?' || true)
     ;;
   constructors)
-    bad=$(readelf -SW "$library" | grep -E '\.(init_array|ctors|preinit_array)' || true)
+    # The compiler's own entry of every shared object (frame_dummy) is one pointer.
+    allowed=0
+    [[ $library == *.a ]] || allowed=8
+    bytes=0
+    while read -r size; do bytes=$((bytes + 16#$size)); done < <(
+      readelf -SW "$library" | sed -n -E 's/.*\.(init_array|ctors|preinit_array)[^ ]* +[A-Z_]+ +[0-9a-f]+ [0-9a-f]+ ([0-9a-f]+).*/\2/p')
+    [[ $library == *.a || $bytes != 0 ]] || { echo "$library has no .init_array" && exit 1; }
+    bad=$( ((bytes <= allowed)) || echo "$bytes bytes of pointers to constructors, $allowed are the compiler's own")
+    ;;
+  hot_path)
+    # What a call on a GPU Rope runs through, but for the launch itself.
+    all=$(nm -A "$library")
+    for member in apply check launch tuning; do
+      grep -q ":$member\.cpp\.o:" <<<"$all" || { echo "$library has no $member.cpp.o" && exit 1; }
+    done
+    bad=$(grep -E ':(apply|check|launch|tuning)\.cpp\.o:' <<<"$all" |
+      grep -E ' U (_Zn[wa].*|malloc|calloc|realloc|aligned_alloc|posix_memalign|pthread_mutex_lock)$' || true)
     ;;
 esac
 
 if [[ -n $bad ]]; then
-  printf '%s: must not be %s:\n%s\n' "$library" "$kind" "$bad"
+  printf '%s, %s: must not have:\n%s\n' "$library" "$kind" "$bad"
   exit 1
 fi

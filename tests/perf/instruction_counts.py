@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import math
 import pathlib
 import re
 import shutil
@@ -11,7 +12,6 @@ import sys
 import tempfile
 
 SKIPPED = 77
-ALLOWED_RISE = 0.05
 
 
 class Skip(Exception):
@@ -42,12 +42,13 @@ def count_cpu(args):
 
 
 def count_kernels(args):
-    """Instructions of each kernel of each code object, by file and the compiler that made it."""
+    """Instructions of a kernel in the geometric mean, by architecture and the compiler that made it."""
     found = {}
-    for path in sorted(pathlib.Path(args.directory).glob("*.hsaco")):
+    for path in sorted(pathlib.Path(args.directory).glob("*_kernel.*.hsaco")):
         comment = output_of(args.readelf, "-p", ".comment", str(path))
         compiler = re.search(r"clang version (\d+)", comment)
-        counts = {}
+        architecture = path.name.split(".")[1]
+        counts = found.setdefault(f"{architecture}, clang {compiler[1] if compiler else 'unknown'}", {})
         name = ""
         for line in output_of(args.objdump, "-d", str(path)).splitlines():
             if label := re.match(r"^[0-9a-f]+ <(\w+)>:", line):
@@ -55,19 +56,19 @@ def count_kernels(args):
                 counts[name] = 0
             elif name and re.match(r"^\s+\w+.*//", line) and not re.match(r"^\s+(s_code_end|s_nop 0)\b", line):
                 counts[name] += 1
-        found[f"{path.name}, clang {compiler[1] if compiler else 'unknown'}"] = counts
     if not found:
         raise Skip(f"{args.directory} holds no code object")
-    return found
+    return {group: {"mean kernel": round(math.exp(sum(map(math.log, counts.values())) / len(counts)), 1)}
+            for group, counts in found.items()}
 
 
-def compare(stored, found):
+def compare(stored, found, allowed_rise):
     """Sentences for what is wrong in one group of counts."""
     problems = [f"{name} is new; store it with --update" for name in found.keys() - stored.keys()]
     problems += [f"{name} is gone; forget it with --update" for name in stored.keys() - found.keys()]
     for name in found.keys() & stored.keys():
         rise = found[name] / stored[name] - 1
-        if rise > ALLOWED_RISE:
+        if rise > allowed_rise:
             problems.append(f"{name} takes {found[name]} instructions, {stored[name]} were stored: {rise:+.1%}")
     return sorted(problems)
 
@@ -78,11 +79,12 @@ def update(path, stored, found):
     print(f"stored {sum(map(len, found.values()))} counts in {path}")
 
 
-def check(stored, found):
+def check(stored, found, allowed_rise):
     known = found.keys() & stored.keys()
     for group in sorted(found.keys() - known):
         print(f"NOT COMPARED: nothing is stored for {group}; --update stores it")
-    problems = [f"{group}: {problem}" for group in sorted(known) for problem in compare(stored[group], found[group])]
+    problems = [f"{group}: {problem}"
+                for group in sorted(known) for problem in compare(stored[group], found[group], allowed_rise)]
     print("\n".join(problems))
     compared = sum(len(found[group]) for group in known)
     print(f"{compared} counts compared, {len(problems)} problems")
@@ -99,17 +101,17 @@ def main():
     cpu = what.add_parser("cpu")
     cpu.add_argument("--program", required=True)
     cpu.add_argument("--key", required=True, help="compiler and build type, which counts depend on")
-    cpu.set_defaults(count=count_cpu)
+    cpu.set_defaults(count=count_cpu, allowed_rise=0.05)
     kernels = what.add_parser("kernels")
     kernels.add_argument("--directory", required=True)
     kernels.add_argument("--objdump", required=True)
     kernels.add_argument("--readelf", required=True)
-    kernels.set_defaults(count=count_kernels)
+    kernels.set_defaults(count=count_kernels, allowed_rise=0.01)
     args = parser.parse_args()
     try:
         stored = json.loads(args.stored.read_text()) if args.stored.exists() else {}
         found = args.count(args)
-        return update(args.stored, stored, found) if args.update else check(stored, found)
+        return update(args.stored, stored, found) if args.update else check(stored, found, args.allowed_rise)
     except Skip as reason:
         print(f"SKIPPED: {reason}")
         return SKIPPED

@@ -55,6 +55,10 @@ inline double ulp(double magnitude, DataType type) {
   return std::ldexp(1.0, (exponent < smallest ? smallest : exponent) - format.fraction_bits);
 }
 
+inline double smallest_normal(DataType type) {
+  return std::ldexp(1.0, 2 - (1 << (format_of(type).exponent_bits - 1)));
+}
+
 inline double largest(DataType type) {
   const Format format = format_of(type);
   return std::ldexp(2.0 - std::ldexp(1.0, -format.fraction_bits), (1 << (format.exponent_bits - 1)) - 1);
