@@ -44,6 +44,7 @@ BandMean mean_of(const std::vector<CaseResult>& results, const std::string& call
     const auto found = std::ranges::find(result.calls, call, &NamedTiming::name);
     if (found == result.calls.end()) continue;
     const double ratio = result.over_touch(*found);
+    if (!(ratio > 0)) continue;  // noise was larger than what either adds
     ++mean.cases;
     mean.mean += std::log(ratio);
     if (ratio <= mean.worst) continue;

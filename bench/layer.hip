@@ -117,7 +117,7 @@ LAYER_DEVICE std::uint32_t read_part(const char* data, std::uint32_t first, std:
   return bits;
 }
 
-LAYER_DEVICE void project(const ProjectParams& p) {
+LAYER_DEVICE void project_tiles(const ProjectParams& p) {
   const std::uint32_t thread = block_index() * 256 + thread_index();
   std::uint32_t bits = 0;
   for (std::uint32_t step = 0; step < p.steps; ++step) {
@@ -175,7 +175,7 @@ LAYER_DEVICE void touch(const TouchParams& p) {
 }  // namespace hiprope::tools
 
 LAYER_KERNEL(256) project(hiprope::tools::ProjectParams params) {
-  hiprope::tools::project(params);
+  hiprope::tools::project_tiles(params);
 }
 
 #define LAYER_TOUCH(bytes, in_flight)                                                     \
