@@ -55,18 +55,6 @@ BenchPositions choose_positions(const std::string& asked) {
   return BenchPositions::by_tokens;
 }
 
-// Sections in the proportion of Qwen2-VL's 16, 24 and 24 pairs for three axes; even ones otherwise.
-void set_axes(RopeConfig& config, std::int32_t axes) {
-  config.axes = axes;
-  const std::int32_t pairs = (config.rotary_dim > 0 ? config.rotary_dim : config.head_dim - config.rotary_offset) / 2;
-  std::int32_t left = pairs;
-  for (std::int32_t axis = 0; axis < axes; ++axis) {
-    const std::int32_t section = axes == 3 && axis == 0 ? pairs / 4 : left / (axes - axis);
-    config.sections[static_cast<std::size_t>(axis)] = section;
-    left -= section;
-  }
-}
-
 // Q with strides of its own lies apart from a dense K; else both are heads of a row with V.
 Model own_model(const Arguments& arguments) {
   Model model = arguments.own;
@@ -80,7 +68,9 @@ Model own_model(const Arguments& arguments) {
   if (model.q.head_stride == 0) model.q.head_stride = dim;
   if (model.q.row == 0) model.q.row = model.packed ? (heads + 2 * kv_heads) * dim : heads * model.q.head_stride;
   model.k = {kv_heads, dim, model.packed ? heads * dim : 0, model.packed ? model.q.row : kv_heads * dim};
-  set_hidden_size(model, kOwnHiddenSize);
+  model.hidden_size = kOwnHiddenSize;
+  model.qkv_weights = kOwnHiddenSize * (heads + 2 * kv_heads) * dim;
+  model.out_weights = kOwnHiddenSize * heads * dim;
   return model;
 }
 

@@ -39,9 +39,20 @@ Model measured_model(const Model& model) {
 }
 
 void set_hidden_size(Model& model, std::int64_t hidden_size) {
+  model.qkv_weights = model.qkv_weights * hidden_size / model.hidden_size;
+  model.out_weights = model.out_weights * hidden_size / model.hidden_size;
   model.hidden_size = hidden_size;
-  model.qkv_weights = hidden_size * (model.q.row + (model.packed ? 0 : model.k.row));
-  model.out_weights = model.q.heads * model.q.head_stride * hidden_size;
+}
+
+void set_axes(RopeConfig& config, std::int32_t axes) {
+  config.axes = axes;
+  const std::int32_t pairs = (config.rotary_dim > 0 ? config.rotary_dim : config.head_dim - config.rotary_offset) / 2;
+  std::int32_t left = pairs;
+  for (std::int32_t axis = 0; axis < axes; ++axis) {
+    const std::int32_t section = axes == 3 && axis == 0 ? pairs / 4 : left / (axes - axis);
+    config.sections[static_cast<std::size_t>(axis)] = section;
+    left -= section;
+  }
 }
 
 std::size_t BenchCase::tensor_bytes() const {

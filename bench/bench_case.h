@@ -12,8 +12,10 @@ namespace hiprope::tools {
 
 // The model as it is measured: with positions below 131072, and Q, K and V as heads of one row unless it is latent.
 Model measured_model(const Model& model);
-// Weights of a layer as wide as `hidden_size`.
+// As many times the weights as `hidden_size` is the model's.
 void set_hidden_size(Model& model, std::int64_t hidden_size);
+// Sections in the proportion of Qwen2-VL's 16, 24 and 24 pairs for three axes; even ones otherwise.
+void set_axes(RopeConfig& config, std::int32_t axes);
 
 enum class BenchPositions {
   by_tokens,   // random up to kDecodeTokens, sequential above

@@ -40,16 +40,28 @@ int rope(const RivalCall& call, bool with_cache) {
   const std::int64_t behind_q = call.heads * call.q_head * bytes;
   const auto heads = static_cast<std::uint32_t>(call.heads), kv_heads = static_cast<std::uint32_t>(call.kv_heads);
   const auto tokens = static_cast<std::uint32_t>(call.tokens);
-  const sglang::FusedRopeParams params{
-      call.q, static_cast<char*>(call.k) - behind_q, call.table, call.positions, call.q_row * bytes, call.k_row * bytes,
-      call.q_head * bytes, heads, kv_heads, tokens};
+  const sglang::FusedRopeParams params{call.q,
+                                       static_cast<char*>(call.k) - behind_q,
+                                       call.table,
+                                       call.positions,
+                                       call.q_row * bytes,
+                                       call.k_row * bytes,
+                                       call.q_head * bytes,
+                                       heads,
+                                       kv_heads,
+                                       tokens};
   if (!with_cache) {
     return launch(Kernel::template _kernel_0<std::int64_t>, params, (heads + kv_heads) * tokens, Kernel::kWorkThreads,
                   call.stream);
   }
   if constexpr (Kernel::kSupportFused) {
-    const sglang::FusedRopeStoreParams store{params, call.v, static_cast<char*>(call.k_cache) - behind_q, call.v_cache,
-                                             call.slots, call.v_row * bytes, call.k_run * bytes};
+    const sglang::FusedRopeStoreParams store{params,
+                                             call.v,
+                                             static_cast<char*>(call.k_cache) - behind_q,
+                                             call.v_cache,
+                                             call.slots,
+                                             call.v_row * bytes,
+                                             call.k_run * bytes};
     return launch(Kernel::template _kernel_1<std::int64_t>, store, (heads + 2 * kv_heads) * tokens,
                   Kernel::kWorkThreads, call.stream);
   }
