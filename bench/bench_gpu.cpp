@@ -44,7 +44,7 @@ constexpr std::uint32_t kBlocksOfUnit = 4;  // of a projection on a compute unit
 constexpr std::size_t kTileBytes = std::size_t{64} << 10;
 // Layers take turns through so many bytes of weights, more than four times the caches of any card.
 constexpr std::size_t kMostWeights = std::size_t{1} << 30;
-constexpr int kWarmUps = 20;  // of filling the weights, about 0.01 s each: time for the clocks to rise
+constexpr std::chrono::milliseconds kWarmUp{100};  // time for the clocks to rise
 
 void check(hipError_t status, const char* action) {
   if (status == hipSuccess) return;
@@ -131,8 +131,11 @@ class GpuBench : public BenchDevice {
     weights_ = std::make_unique<DeviceBuffer>(device_, weights);
     hidden_ = std::make_unique<DeviceBuffer>(device_, hidden);
     fill(hidden_->data(), hidden, DataType::bf16);
-    for (int i = 0; i < kWarmUps; ++i) fill(weights_->data(), weights, DataType::bf16);
-    stream_.synchronize();
+    const auto start = std::chrono::steady_clock::now();
+    do {
+      fill(weights_->data(), weights, DataType::bf16);
+      stream_.synchronize();
+    } while (std::chrono::steady_clock::now() - start < kWarmUp);
   }
 
   void fill(void* data, std::size_t bytes, DataType type) override {
