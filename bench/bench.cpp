@@ -1,4 +1,4 @@
-// `hiprope bench`: how fast the rotation is on a device, against touching the same elements and copying as many.
+// `hiprope bench`: what a call adds to a layer of a model, against what touching the same elements adds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,23 +20,23 @@
 namespace hiprope::tools {
 namespace {
 
-constexpr std::array<std::int64_t, 7> kTokens{1, 8, 64, 512, 4096, 16384, 65536};
+constexpr std::array<std::int64_t, 9> kTokens{1, 8, 64, 256, 1024, 2048, 4096, 8192, 16384};
 constexpr std::size_t kCpuTokenCounts = 5;  // of kTokens; the others take a CPU minutes
+constexpr std::int64_t kOwnHiddenSize = 4096;
 
 struct Arguments {
-  std::vector<std::string> shapes{"all"};
+  std::vector<std::string> models;
   std::vector<std::int64_t> tokens;
-  std::string device = "auto", dtype = "bf16", positions = "random", ids = "int64", pairing = "half_split",
+  std::string device = "auto", dtype = "bf16", positions = "by_tokens", ids = "int64", pairing = "half_split",
               output_pairing = "as_input";
-  BenchShape free;  // by --heads and its like
+  Model own{"own", "", {}, {32, 0, 0, 0}, {0, 0, 0, 0}, false};  // by --heads and its like
   std::int32_t axes = 1;
-  std::int64_t cache_mib = 0;
-  int rounds = 21;
+  std::int64_t hidden_size = 0;
+  int layers = 16, rounds = 51;
   std::uint64_t seed = 1;
-  bool cold = false, hot = false, both = false, inverse = false, out_of_place = false, sweep = false, host_cost = false;
-  bool no_check = false;
-  std::string csv, json, plot;
-  std::vector<CLI::Option*> free_options;
+  bool inverse = false, out_of_place = false, sweep = false, host_cost = false, no_check = false;
+  std::string json, plot;
+  std::vector<CLI::Option*> own_options;
 };
 
 std::vector<DataType> choose_types(const std::string& asked) {
@@ -48,57 +48,60 @@ std::vector<DataType> choose_types(const std::string& asked) {
 }
 
 BenchPositions choose_positions(const std::string& asked) {
-  if (asked == "sequential") return BenchPositions::sequential;
-  if (asked == "image") return BenchPositions::image;
-  return asked == "text" ? BenchPositions::text : BenchPositions::random;
+  for (const BenchPositions kind :
+       {BenchPositions::random, BenchPositions::text, BenchPositions::image, BenchPositions::sequential}) {
+    if (asked == positions_name(kind)) return kind;
+  }
+  return BenchPositions::by_tokens;
 }
 
-// Sections in the proportion of Qwen2-VL's 16, 24 and 24 pairs for three axes; even ones otherwise.
-void set_axes(RopeConfig& config, std::int32_t axes) {
-  config.axes = axes;
-  const std::int32_t pairs = (config.rotary_dim > 0 ? config.rotary_dim : config.head_dim - config.rotary_offset) / 2;
-  std::int32_t left = pairs;
-  for (std::int32_t axis = 0; axis < axes; ++axis) {
-    const std::int32_t section = axes == 3 && axis == 0 ? pairs / 4 : left / (axes - axis);
-    config.sections[static_cast<std::size_t>(axis)] = section;
-    left -= section;
-  }
+// Q with strides of its own lies apart from a dense K; else both are heads of a row with V.
+Model own_model(const Arguments& arguments) {
+  Model model = arguments.own;
+  RopeConfig& config = model.config;
+  if (config.rotary_dim == 0) config.rotary_dim = config.head_dim - config.rotary_offset;
+  if (arguments.pairing == "interleaved") config.pairing = Pairing::interleaved;
+  if (arguments.pairing == "blocked") config.pairing = Pairing::blocked;
+  if (arguments.output_pairing == "half_split") config.output_pairing = OutputPairing::half_split;
+  const std::int64_t dim = config.head_dim, heads = model.q.heads, kv_heads = model.k.heads;
+  model.packed = model.q.row == 0 && model.q.head_stride == 0;
+  if (model.q.head_stride == 0) model.q.head_stride = dim;
+  if (model.q.row == 0) model.q.row = model.packed ? (heads + 2 * kv_heads) * dim : heads * model.q.head_stride;
+  model.k = {kv_heads, dim, model.packed ? heads * dim : 0, model.packed ? model.q.row : kv_heads * dim};
+  model.hidden_size = kOwnHiddenSize;
+  model.qkv_weights = kOwnHiddenSize * (heads + 2 * kv_heads) * dim;
+  model.out_weights = kOwnHiddenSize * heads * dim;
+  return model;
 }
 
-std::vector<BenchShape> choose_shapes(const Arguments& arguments) {
-  std::vector<BenchShape> chosen;
-  if (std::ranges::any_of(arguments.free_options, [](const CLI::Option* option) { return option->count() > 0; })) {
-    BenchShape shape = arguments.free;
-    shape.name = "free";
-    RopeConfig& config = shape.config;
-    if (config.rotary_dim == 0) config.rotary_dim = config.head_dim - config.rotary_offset;
-    if (arguments.pairing == "interleaved") config.pairing = Pairing::interleaved;
-    if (arguments.pairing == "blocked") config.pairing = Pairing::blocked;
-    if (arguments.output_pairing == "half_split") config.output_pairing = OutputPairing::half_split;
-    chosen.push_back(shape);
+std::vector<Model> choose_models(const Arguments& arguments) {
+  std::vector<Model> chosen;
+  if (std::ranges::any_of(arguments.own_options, [](const CLI::Option* option) { return option->count() > 0; })) {
+    chosen.push_back(own_model(arguments));
   }
-  const bool all = chosen.empty() && std::ranges::find(arguments.shapes, "all") != arguments.shapes.end();
-  for (const BenchShape& shape : bench_shapes()) {
-    if (all || std::ranges::find(arguments.shapes, shape.name) != arguments.shapes.end()) chosen.push_back(shape);
+  for (const std::string& name : arguments.models) chosen.push_back(measured_model(find_model(name)));
+  if (chosen.empty()) {
+    for (const Model& model : built_in_models()) {
+      if (model.measured) chosen.push_back(measured_model(model));
+    }
   }
-  if (arguments.axes > 1) {
-    for (BenchShape& shape : chosen) set_axes(shape.config, arguments.axes);
+  for (Model& model : chosen) {
+    if (arguments.axes > 1) set_axes(model.config, arguments.axes);
+    if (arguments.hidden_size > 0) set_hidden_size(model, arguments.hidden_size);
   }
   return chosen;
 }
 
 BenchOptions bench_options(const Arguments& arguments) {
   BenchOptions options;
+  options.models = choose_models(arguments);
   options.device = choose_device(arguments.device);
-  options.shapes = choose_shapes(arguments);
   options.types = choose_types(arguments.dtype);
   options.tokens = arguments.tokens;
   if (options.tokens.empty()) {
     options.tokens.assign(kTokens.begin(),
                           options.device.ordinal < 0 ? kTokens.begin() + kCpuTokenCounts : kTokens.end());
   }
-  if (arguments.both || arguments.cold || !arguments.hot) options.cold.push_back(true);
-  if (arguments.both || arguments.hot) options.cold.push_back(false);
   options.out_of_place = arguments.out_of_place;
   options.inverse = arguments.inverse;
   options.positions = choose_positions(arguments.positions);
@@ -106,10 +109,13 @@ BenchOptions bench_options(const Arguments& arguments) {
   if (of_axes && arguments.axes == 1) {
     refuse("--positions {} is about several axes; add --axes 3, or use random", arguments.positions);
   }
-  options.id_bytes = arguments.ids == "int64" ? sizeof(std::int64_t) : sizeof(std::int32_t);
+  options.id_bytes = arguments.ids == "none" ? 0 : arguments.ids == "int64" ? 8 : 4;
+  if (options.id_bytes == 0 && (arguments.axes > 1 || arguments.positions != "sequential")) {
+    refuse("--ids none lets the call count positions; add --positions sequential, and leave --axes out");
+  }
   options.check = !arguments.no_check;
+  options.layers = arguments.layers;
   options.rounds = arguments.rounds;
-  options.cache_bytes = static_cast<std::size_t>(arguments.cache_mib) << 20;
   options.seed = arguments.seed;
   return options;
 }
@@ -129,7 +135,7 @@ auto measure_all(const std::vector<BenchCase>& cases, const Measurement& measure
   std::vector<decltype(measure(cases[0]))> results;
   for (const BenchCase& one : cases) {
     show_progress(results.size(), cases.size(),
-                  fmt::format("{} {} {} tokens", one.shape.name, type_name(one.type), one.tokens));
+                  fmt::format("{} {} {} tokens", one.model.name, type_name(one.type), one.tokens));
     results.push_back(measure(one));
   }
   show_progress(cases.size(), cases.size(), "");
@@ -151,12 +157,10 @@ void write_text(const std::string& text, const std::string& path) {
 Facts all_facts(BenchRunner& runner, const Arguments& arguments, const std::string& command_line) {
   Facts facts = runner.device().facts();
   facts.emplace_back("hiprope", fmt::format("{}, platform {}", hiprope_version(), hiprope_platform()));
-  facts.emplace_back("working set", fmt::format("{} MiB when cold", working_set(runner.device()) >> 20));
-  facts.emplace_back("positions", arguments.positions == "sequential"
-                                      ? arguments.positions
-                                      : fmt::format("{}, {}", arguments.positions, arguments.ids));
-  facts.emplace_back("timing",
-                     fmt::format("median of {} rounds; spread: half the distance of the quartiles", arguments.rounds));
+  facts.emplace_back("positions", fmt::format("{}, ids {}", arguments.positions, arguments.ids));
+  facts.emplace_back("timing", fmt::format("{} layers a chain, medians of {} rounds; spread: half the distance of the "
+                                           "quartiles",
+                                           arguments.layers, arguments.rounds));
   facts.emplace_back("command", command_line);
   const std::time_t now = std::time(nullptr);
   std::array<char, 32> date{};
@@ -178,68 +182,62 @@ void run_bench(const Arguments& arguments, const std::string& command_line) {
   }
   BenchRunner runner(options);
   const Facts facts = all_facts(runner, arguments, command_line);
-  const bool quiet = arguments.csv == "-" || arguments.json == "-";
+  const bool quiet = arguments.json == "-";
   if (!quiet) print_facts(facts);
   if (arguments.host_cost) return run_host_cost(runner);
-  if (arguments.sweep) {
-    print_sweep(measure_all(runner.cases(), [&](const BenchCase& one) { return runner.sweep(one); }));
-    return;
-  }
-  const std::vector<CaseResult> results =
-      measure_all(runner.cases(), [&](const BenchCase& one) { return runner.measure(one); });
+  const std::vector<CaseResult> results = measure_all(
+      runner.cases(), [&](const BenchCase& one) { return arguments.sweep ? runner.sweep(one) : runner.measure(one); });
   if (!quiet) {
     fmt::print("outputs        {}\n\n", !options.check               ? "not checked"
                                         : options.device.ordinal < 0 ? "checked against float64"
                                                                      : "equal to the CPU path's, bit for bit");
-    print_table(results);
-    fmt::print(
-        "\nbytes: of Q and K, read and written; touch: x = -x over the same elements; copy: device to device\n\n");
-    print_means(band_means(results));
+    arguments.sweep ? print_sweep(results) : print_table(results);
+    fmt::print("\nadds: {}; bytes: read and written; touch: x = -x over the same elements in the same place\n\n",
+               options.device.ordinal < 0 ? "calls follow each other, since the CPU has no layer"
+                                          : "a layer with the call minus one without");
+    print_means(results);
   }
-  if (!arguments.csv.empty()) write_text(to_csv(results), arguments.csv);
   if (!arguments.json.empty()) write_text(to_json(facts, results).dump(2) + "\n", arguments.json);
-  if (!arguments.plot.empty()) plot_ratios(results, arguments.plot);
+  if (!arguments.plot.empty()) plot_added(results, arguments.plot);
 }
 
-void add_shape_options(CLI::App& command, Arguments& arguments) {
-  std::vector<std::string> names{"all"};
-  for (const BenchShape& shape : bench_shapes()) names.push_back(shape.name);
-  command.add_option("--shape", arguments.shapes, "Which shapes, by name.")
-      ->delimiter(',')
-      ->check(CLI::IsMember(names));
-  BenchShape& free = arguments.free;
-  free.config.head_dim = 128;
-  free.config.max_positions = 131072;
+void add_model_options(CLI::App& command, Arguments& arguments) {
+  command
+      .add_option("--model", arguments.models, "Which models, by name; `hiprope models` lists them; default: seven.")
+      ->delimiter(',');
+  Model& own = arguments.own;
+  own.config.head_dim = 128;
+  own.config.max_positions = 131072;
   const auto add = [&](const char* name, auto& value, const char* meaning) {
     CLI::Option* option = command.add_option(name, value, meaning);
-    arguments.free_options.push_back(option->group("A shape of your own, as HIPROPE_LOG=bench prints it"));
+    arguments.own_options.push_back(option->group("A model of your own, as HIPROPE_LOG=bench prints it"));
     return option;
   };
   const CLI::Range size(std::int64_t{0}, std::int64_t{1} << 40);
-  add("--heads", free.heads, "Q heads.")->check(size);
-  add("--kv-heads", free.kv_heads, "K heads; without it one tensor is rotated.")->check(size);
-  add("--head-dim", free.config.head_dim, "Elements of a head.");
-  add("--rotary-dim", free.config.rotary_dim, "Elements that turn; default all.");
-  add("--rotary-offset", free.config.rotary_offset, "The first that turns.");
+  add("--heads", own.q.heads, "Q heads.")->check(size);
+  add("--kv-heads", own.k.heads, "K heads; without it one tensor is rotated.")->check(size);
+  add("--head-dim", own.config.head_dim, "Elements of a head.");
+  add("--rotary-dim", own.config.rotary_dim, "Elements that turn; default all.");
+  add("--rotary-offset", own.config.rotary_offset, "The first that turns.");
   add("--pairing", arguments.pairing, "half_split, interleaved or blocked.")
       ->check(CLI::IsMember({"half_split", "interleaved", "blocked"}));
-  add("--pair-block", free.config.pair_block, "Elements of a block, for blocked.");
+  add("--pair-block", own.config.pair_block, "Elements of a block, for blocked.");
   add("--output-pairing", arguments.output_pairing, "as_input, or half_split of interleaved pairs, out of place.")
       ->check(CLI::IsMember({"as_input", "half_split"}));
-  add("--base", free.config.base, "Base of the frequencies.");
-  add("--max-positions", free.config.max_positions, "Rows of the table.");
-  add("--token-stride", free.token_stride, "Elements from one token of Q to the next; default dense.")->check(size);
-  add("--head-stride", free.head_stride, "Elements from one head of Q to the next; default dense.")->check(size);
+  add("--base", own.config.base, "Base of the frequencies.");
+  add("--max-positions", own.config.max_positions, "Rows of the table.");
+  add("--token-stride", own.q.row, "Elements from one token of Q to the next; default packed QKV.")->check(size);
+  add("--head-stride", own.q.head_stride, "Elements from one head of Q to the next; default dense.")->check(size);
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("bench", "Measure the rotation against touching the same elements and copying as many bytes.");
+  CLI::App* command = app.add_subcommand(
+      "bench", "Measure what a call adds to a layer of a model, against touching the same elements.");
   auto arguments = std::make_shared<Arguments>();
-  add_shape_options(*command, *arguments);
-  command->add_option("--tokens", arguments->tokens, "Tokens of a call; default 1,8,64,512,4096,16384,65536.")
+  add_model_options(*command, *arguments);
+  command->add_option("--tokens", arguments->tokens, "Tokens of a call; default 1,8,64,256,1024,2048,4096,8192,16384.")
       ->delimiter(',')
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
   command->add_option("--dtype", arguments->dtype, "f32, f16, bf16 or all.")->capture_default_str();
@@ -248,41 +246,37 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, 4));
   command
       ->add_option("--positions", arguments->positions,
-                   "random; text, random but the same on every axis; image, rows and columns of a square; or "
-                   "sequential.")
+                   "random; text, random but the same on every axis; image, rows and columns of a square; "
+                   "sequential; or by_tokens, random up to 256 tokens and sequential above.")
       ->capture_default_str()
-      ->check(CLI::IsMember({"random", "text", "image", "sequential"}));
-  command->add_option("--ids", arguments->ids, "Type of the positions: int64 or int32.")
+      ->check(CLI::IsMember({"by_tokens", "random", "text", "image", "sequential"}));
+  command
+      ->add_option("--ids", arguments->ids, "Type of the positions: int64, int32, or none for a call that counts them.")
       ->capture_default_str()
-      ->check(CLI::IsMember({"int64", "int32"}));
+      ->check(CLI::IsMember({"int64", "int32", "none"}));
   command->add_flag("--inverse", arguments->inverse, "Rotate backwards.");
   command->add_flag("--out-of-place", arguments->out_of_place, "Write to other tensors.");
-  command->add_flag("--cold", arguments->cold, "Buffers that no cache holds; the default.");
-  command->add_flag("--hot", arguments->hot, "The same buffers every call.");
-  command->add_flag("--both", arguments->both, "Cold, then hot.");
   command->add_option("--device", arguments->device, "auto, cpu, gpu or gpu:N.")->capture_default_str();
-  command->add_option("--cache", arguments->cache_mib, "MiB of the largest cache; default as the device says.")
-      ->check(CLI::Range(1, 4096));
+  command->add_option("--hidden-size", arguments->hidden_size, "Elements between layers; default the model's.")
+      ->check(CLI::Range(1, 1 << 20));
+  command->add_option("--layers", arguments->layers, "Layers of a chain; on the CPU, calls between looks at the clock.")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
   command->add_option("--rounds", arguments->rounds, "Rounds that the median is of.")
       ->capture_default_str()
       ->check(CLI::Range(3, 1001));
   command->add_option("--seed", arguments->seed, "Of the random data and positions.")->capture_default_str();
   command->add_flag("--no-check", arguments->no_check, "Measure without checking the outputs first.");
   CLI::Option* sweep = command->add_flag(
-      "--sweep", arguments->sweep,
-      "Time every choice of accesses a thread, threads a block, source of angles and what goes ahead.");
+      "--sweep", arguments->sweep, "A column for every choice of HIPROPE_TUNING, as accesses by threads a block.");
   CLI::Option* host_cost =
       command->add_flag("--host-cost", arguments->host_cost, "Time what a call of one token costs the host.");
-  sweep->excludes(host_cost);
-  const auto add_output = [&](const char* name, std::string& path, const char* meaning) {
-    return command->add_option(name, path, meaning)->excludes(sweep)->excludes(host_cost);
-  };
-  add_output("--csv", arguments->csv,
-             "Write the results to this file; without a file, print them instead of the table.")
+  host_cost->excludes(sweep);
+  command->add_option("--json", arguments->json, "Write the results to this file; without a file, print them instead.")
+      ->excludes(host_cost)
       ->expected(0, 1)
       ->default_str("-");
-  add_output("--json", arguments->json, "Likewise as JSON.")->expected(0, 1)->default_str("-");
-  add_output("--plot", arguments->plot, "Write the ratios to touch as an SVG.");
+  command->add_option("--plot", arguments->plot, "Write the ratios to touch as an SVG.")->excludes(host_cost);
   command->callback([arguments, command] {
     std::string line = "hiprope bench";
     for (const CLI::Option* option : command->get_options()) {

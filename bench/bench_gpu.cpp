@@ -1,9 +1,11 @@
-// The benchmark on a GPU: replays of captured graphs between events, and the touch kernels.
+// The benchmark on a GPU: a captured chain of layers, in which kernels of layer.hip stand around the call, replayed
+// between events.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <span>
 
 #include "bench/bench_device.h"
@@ -14,7 +16,7 @@
 
 namespace hiprope::tools {
 
-std::unique_ptr<BenchDevice> make_gpu_bench(std::int32_t, std::size_t) {
+std::unique_ptr<BenchDevice> make_gpu_bench(std::int32_t, int) {
   refuse("this build has no GPU support; configure with -DHIPROPE_PLATFORM=amd or nvidia, or pass --device cpu");
 }
 
@@ -22,39 +24,27 @@ std::unique_ptr<BenchDevice> make_gpu_bench(std::int32_t, std::size_t) {
 
 #else
 
+#include "bench/layer_params.h"
+#include "bench/touch_gpu.h"
 #include "src/gpu/code_objects.h"
 #include "src/gpu/runtime.h"
-#include "bench/touch_params.h"
 
 extern "C" {
-extern const hiprope_code_object hiprope_touch_objects[];
-extern const std::int32_t hiprope_touch_object_total;
+extern const hiprope_code_object hiprope_layer_objects[];
+extern const std::int32_t hiprope_layer_object_total;
 }
 
 namespace hiprope::tools {
 namespace {
 
-struct TouchKernel {
-  const char* name;
-  DataType type;
-  std::int64_t access_bytes;
-  std::uint32_t in_flight;
-};
-
-constexpr TouchKernel kTouchKernels[] = {
-#define HIPROPE_TOUCH(element, bytes, in_flight) \
-  {"touch_" #element "_" #bytes "b_" #in_flight "v", DataType::element, bytes, in_flight},
-#include "bench/touch_variants.inc"
-#undef HIPROPE_TOUCH
-};
-
-constexpr std::uint32_t kTouchBlocks[] = {64, 128, 256, 512};  // threads
-constexpr std::uint32_t kEvictBlock = 256;                     // threads, as in touch.hip
+constexpr std::uint32_t kProjectBlock = 256;  // threads, as in layer.hip
 constexpr std::uint32_t kEmptyBlock = 64;
-constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 4 * 512 - 1;
-constexpr int kWarmUps = 400;  // evictions, about 0.1 s: time for the clocks to rise
-// A memory-side cache that the runtime does not report.
-constexpr std::size_t kInfinityCache = std::size_t{256} << 20;
+constexpr std::uint32_t kBlocksOfUnit = 4;  // of a projection on a compute unit, all there at once
+// What a compute unit writes before it reads on: a tile of 128 by 256 numbers of 2 bytes.
+constexpr std::size_t kTileBytes = std::size_t{64} << 10;
+// Layers take turns through so many bytes of weights, more than four times the caches of any card.
+constexpr std::size_t kMostWeights = std::size_t{1} << 30;
+constexpr std::chrono::milliseconds kWarmUp{100};  // time for the clocks to rise
 
 void check(hipError_t status, const char* action) {
   if (status == hipSuccess) return;
@@ -91,169 +81,127 @@ hiprope_device_info read_info(std::int32_t device) {
 }
 
 const unsigned char* find_object(const char* architecture) {
-  const std::span objects(hiprope_touch_objects, static_cast<std::size_t>(hiprope_touch_object_total));
+  const std::span objects(hiprope_layer_objects, static_cast<std::size_t>(hiprope_layer_object_total));
   for (const hiprope_code_object& object : objects) {
     if (std::strcmp(object.architecture, "sm") == 0 || std::strcmp(object.architecture, architecture) == 0) {
       return object.data;
     }
   }
-  refuse("no touch kernel for {} is embedded; configure with -DGPU_TARGETS={}", architecture, architecture);
+  refuse("no layer kernel for {} is embedded; configure with -DGPU_TARGETS={}", architecture, architecture);
 }
 
-// Runs that touch are joined, so that a dense tensor is one run.
-TouchTensor touch_tensor(const TensorView& in, const TensorView& out, std::int64_t first, std::int64_t elements,
-                         std::int64_t element_bytes, std::int64_t access_bytes) {
-  TouchTensor tensor{};
-  tensor.in = static_cast<const char*>(in.data) + first * element_bytes;
-  tensor.out = static_cast<char*>(out.data) + first * element_bytes;
-  tensor.token_stride = in.token_stride * element_bytes;
-  tensor.head_stride = in.head_stride * element_bytes;
-  std::int64_t run = elements * element_bytes, heads = in.heads;
-  if (heads > 0 && tensor.head_stride == run) {
-    run *= heads;
-    heads = 1;
-    if (tensor.token_stride == run) run *= in.tokens;
-  }
-  tensor.units = static_cast<std::uint32_t>(run / access_bytes);
-  tensor.heads = static_cast<std::uint32_t>(std::max<std::int64_t>(heads, 1));
-  tensor.by_units = make_divisor(tensor.units);
-  tensor.by_heads = make_divisor(tensor.heads);
-  return tensor;
+std::size_t aligned(std::int64_t bytes) {
+  return (static_cast<std::size_t>(bytes) + 255) / 256 * 256;
 }
 
-std::int64_t touch_access_bytes(const BenchCase& bench_case, const BenchSets& sets) {
-  const std::int64_t first = bench_case.out_of_place ? 0 : bench_case.shape.config.rotary_offset;
-  std::int64_t elements = first | bench_case.head_elements();
-  for (const TensorView& view : {sets.q(0), sets.k(0)}) elements |= view.token_stride | view.head_stride;
-  std::int64_t bytes = 16;
-  while (elements * bench_case.element_bytes() % bytes != 0) bytes /= 2;
-  return bytes;
-}
+// Bytes of a layer beside Q, K and V.
+struct LayerBytes {
+  explicit LayerBytes(const BenchCase& one)
+      : hidden(aligned(one.tokens * one.model.hidden_size * one.element_bytes())),
+        qkv_weights(aligned(one.model.qkv_weights * one.element_bytes())),
+        out_weights(aligned(one.model.out_weights * one.element_bytes())) {}
+  std::size_t hidden, qkv_weights, out_weights;
+};
 
 class GpuBench : public BenchDevice {
  public:
-  GpuBench(std::int32_t device, std::size_t cache_bytes)
-      : device_(device),
-        info_(read_info(device)),
-        cache_bytes_(cache_bytes > 0 ? cache_bytes : reported_cache()),
-        stream_(device),
-        eviction_(device, working_set(*this)) {
-    check(hipModuleLoadData(&module_, find_object(info_.architecture)), "loading the touch kernels");
-    for (const TouchKernel& kernel : kTouchKernels) functions_.push_back(function(kernel.name));
-    evict_ = function("evict");
+  GpuBench(std::int32_t device, int layers)
+      : device_(device), layers_(layers), info_(read_info(device)), stream_(device) {
+    check(hipModuleLoadData(&module_, find_object(info_.architecture)), "loading the layer kernels");
+    project_ = function("project");
     empty_ = function("empty");
-    const std::vector<std::byte> zeros(eviction_.size());
-    eviction_.upload(zeros);
-    for (int i = 0; i < kWarmUps; ++i) evict();
-    stream_.synchronize();
+    for (const TouchKernel& kernel : kTouchKernels) touches_.push_back(function(kernel.name));
   }
   ~GpuBench() override { static_cast<void>(hipModuleUnload(module_)); }
   GpuBench(const GpuBench&) = delete;
   GpuBench& operator=(const GpuBench&) = delete;
 
-  std::vector<std::pair<std::string, std::string> > facts() const override {
-    int driver = 0, runtime = 0;
-    check(hipDriverGetVersion(&driver), "reading the driver's version");
-    check(hipRuntimeGetVersion(&runtime), "reading the runtime's version");
-    return {{"device", fmt::format("gpu:{} {} ({}), {} compute units", device_, info_.name, info_.architecture,
-                                   info_.compute_units)},
-            {"driver", fmt::format("{} API {}", hiprope_platform(), driver)},
-            {"runtime", fmt::format("{} {}", hiprope_platform(), runtime)},
-            {"largest cache", fmt::format("{} MiB", cache_bytes_ >> 20)}};
-  }
-  std::size_t cache_bytes() const override { return cache_bytes_; }
+  std::vector<std::pair<std::string, std::string> > facts() const override;
   void* stream() const override { return stream_.handle(); }
   void synchronize() const override { stream_.synchronize(); }
 
-  Timing time(const Rounds& rounds, const std::function<void(std::int64_t)>& work) override {
-    const Graph graph(stream_, [&] {
-      for (std::int64_t call = 0; call < rounds.calls; ++call) work(call);
-    });
-    while (events_.size() < 2 * static_cast<std::size_t>(rounds.rounds)) events_.emplace_back();
-    graph.launch(stream_);
-    for (std::size_t round = 0; round < static_cast<std::size_t>(rounds.rounds); ++round) {
-      if (rounds.evict) evict();
-      events_[2 * round].record(stream_);
-      graph.launch(stream_);
-      events_[2 * round + 1].record(stream_);
+  void reserve(const std::vector<BenchCase>& cases) override {
+    std::size_t weights = 0, hidden = 0;
+    for (const BenchCase& one : cases) {
+      const LayerBytes bytes(one);
+      const std::size_t layer = bytes.qkv_weights + bytes.out_weights;
+      weights = std::max(weights, std::min(static_cast<std::size_t>(layers_) * layer, std::max(layer, kMostWeights)));
+      hidden = std::max(hidden, bytes.hidden);
     }
-    stream_.synchronize();
-    std::vector<double> microseconds;
-    for (std::size_t round = 0; round < static_cast<std::size_t>(rounds.rounds); ++round) {
-      microseconds.push_back(events_[2 * round + 1].microseconds_since(events_[2 * round]) /
-                             static_cast<double>(rounds.calls));
-    }
-    return summarise_rounds(std::move(microseconds));
+    weights_ = std::make_unique<DeviceBuffer>(device_, weights);
+    hidden_ = std::make_unique<DeviceBuffer>(device_, hidden);
+    fill(hidden_->data(), hidden, DataType::bf16);
+    const auto start = std::chrono::steady_clock::now();
+    do {
+      fill(weights_->data(), weights, DataType::bf16);
+      stream_.synchronize();
+    } while (std::chrono::steady_clock::now() - start < kWarmUp);
   }
 
+  void fill(void* data, std::size_t bytes, DataType type) override {
+    project({nullptr, 0, kAccessBytes, 0}, nullptr, 0, data, bytes, type);
+  }
+
+  LayerTimes time(const BenchCase& bench_case, const BenchBuffers& buffers, const std::vector<LayerCall>& calls,
+                  int rounds) override;
   double host_nanoseconds(const std::function<void()>& work) override;
 
   std::vector<std::string> touch_choices(const BenchCase& bench_case) const override {
     std::vector<std::string> names;
-    for (const Choice& choice : choices(bench_case)) {
-      const TouchKernel& kernel = kTouchKernels[choice.kernel];
-      names.push_back(fmt::format("{} threads, {} x {} bytes", choice.block, kernel.in_flight, kernel.access_bytes));
-    }
+    for (const TouchChoice& choice : choices_of_touch(bench_case)) names.push_back(choice.name());
     return names;
   }
 
-  void touch(const BenchCase& bench_case, const BenchSets& sets, std::int64_t set, std::size_t choice) override {
-    const Choice chosen = choices(bench_case)[choice];
-    const TouchKernel& kernel = kTouchKernels[chosen.kernel];
-    const std::int64_t first = bench_case.out_of_place ? 0 : bench_case.shape.config.rotary_offset;
-    const auto tensor = [&](const TensorView& in, const TensorView& out) {
-      return touch_tensor(in, out, first, bench_case.head_elements(), bench_case.element_bytes(), kernel.access_bytes);
-    };
-    const std::int64_t head_items = bench_case.head_elements() * bench_case.element_bytes() / kernel.access_bytes;
-    const std::int64_t q_items = bench_case.tokens * bench_case.shape.heads * head_items;
-    const std::int64_t items = q_items + bench_case.tokens * bench_case.shape.kv_heads * head_items;
-    if (items > kMostItems)
-      refuse("{} tokens are more than the touch kernel can index; ask for fewer", bench_case.tokens);
-    TouchParams params{};
-    params.q = tensor(sets.q(set), sets.q_out(set));
-    if (sets.has_k()) params.k = tensor(sets.k(set), sets.k_out(set));
-    params.q_items = static_cast<std::uint32_t>(q_items);
-    params.items = static_cast<std::uint32_t>(items);
-    params.block_threads = chosen.block;
-    params.scale = -1.0F;
-    const std::uint32_t block_items = chosen.block * kernel.in_flight;
-    launch(functions_[chosen.kernel], (params.items + block_items - 1) / block_items, chosen.block, params);
+  void touch(const BenchCase& bench_case, const BenchBuffers& buffers, std::int64_t set, std::size_t choice) override {
+    const TouchChoice chosen = choices_of_touch(bench_case)[choice];
+    const TouchParams params = touch_params(bench_case, buffers, set, chosen);
+    const std::uint32_t block_items = chosen.block * kTouchKernels[chosen.kernel].in_flight;
+    launch(touches_[chosen.kernel], (params.items + block_items - 1) / block_items, chosen.block, params);
   }
 
-  void copy(void* to, const void* from, std::size_t bytes) override {
-    check(hipMemcpyAsync(to, from, bytes, hipMemcpyDeviceToDevice, static_cast<hipStream_t>(stream_.handle())),
-          "copying on the GPU");
-  }
-
-  void launch_empty() override { launch(empty_, 1, kEmptyBlock, KernelParams{}); }
+  void launch_empty() override { launch(empty_, 1, kEmptyBlock, EmptyParams{}); }
 
  private:
-  struct Choice {
-    std::size_t kernel;
-    std::uint32_t block;
-  };
-
-  static std::vector<Choice> choices(const BenchCase& bench_case) {
-    const std::int64_t bytes = touch_access_bytes(bench_case, BenchSets(bench_case, nullptr));
-    std::vector<Choice> found;
-    for (std::size_t i = 0; i < std::size(kTouchKernels); ++i) {
-      if (kTouchKernels[i].type != bench_case.type || kTouchKernels[i].access_bytes != bytes) continue;
-      for (const std::uint32_t block : kTouchBlocks) found.push_back({i, block});
+  // Puts `layers_` layers on the stream, one after the other.
+  void enqueue_chain(const BenchCase& bench_case, const BenchBuffers& buffers, const LayerCall* call) {
+    const LayerBytes bytes(bench_case);
+    const std::size_t layer_weights = bytes.qkv_weights + bytes.out_weights;
+    const auto places = static_cast<int>(weights_->size() / layer_weights);
+    const Region hidden{hidden_->data(), 1, static_cast<std::int64_t>(bytes.hidden), 0};
+    for (int layer = 0; layer < layers_; ++layer) {
+      const std::int64_t set = layer % BenchBuffers::kSets;
+      const auto* const weights =
+          static_cast<std::byte*>(weights_->data()) + static_cast<std::size_t>(layer % places) * layer_weights;
+      project(hidden, weights, bytes.qkv_weights, buffers.input(set), buffers.input_bytes(), bench_case.type);
+      if (call != nullptr) call->enqueue(set);
+      project(buffers.region(set, call != nullptr), weights + bytes.qkv_weights, bytes.out_weights, hidden_->data(),
+              bytes.hidden, bench_case.type);
     }
-    return found;
   }
 
-  std::size_t reported_cache() const {
-    int bytes = 0;
-    check(hipDeviceGetAttribute(&bytes, hipDeviceAttributeL2CacheSize, device_), "reading the size of the L2 cache");
-    const bool has_infinity_cache =
-        std::strncmp(info_.architecture, "gfx94", 5) == 0 || std::strncmp(info_.architecture, "gfx95", 5) == 0;
-    return has_infinity_cache ? kInfinityCache : static_cast<std::size_t>(bytes);
+  void project(const Region& in, const void* weights, std::size_t weight_bytes, void* out, std::size_t out_bytes,
+               DataType type) {
+    const auto units = static_cast<std::uint32_t>(info_.compute_units);
+    ProjectParams params{};
+    params.in = static_cast<const char*>(in.data);
+    params.weights = static_cast<const char*>(weights);
+    params.out = static_cast<char*>(out);
+    params.row_stride = in.stride;
+    params.row_accesses = static_cast<std::uint32_t>(in.row_bytes / kAccessBytes);
+    params.in_accesses = static_cast<std::uint32_t>(in.rows * in.row_bytes / kAccessBytes);
+    params.weight_accesses = static_cast<std::uint32_t>(weight_bytes / kAccessBytes);
+    params.out_accesses = static_cast<std::uint32_t>(out_bytes / kAccessBytes);
+    params.steps = static_cast<std::uint32_t>((out_bytes + units * kTileBytes - 1) / (units * kTileBytes));
+    params.threads = units * kBlocksOfUnit * kProjectBlock;
+    params.keep = random_bits(type).keep;
+    params.set = random_bits(type).set;
+    params.never = 1;  // weights have the bits of `set`
+    launch(project_, units * kBlocksOfUnit, kProjectBlock, params);
   }
 
   hipFunction_t function(const char* name) const {
     hipFunction_t found{};
-    check(hipModuleGetFunction(&found, module_, name), "finding a touch kernel");
+    check(hipModuleGetFunction(&found, module_, name), "finding a layer kernel");
     return found;
   }
 
@@ -264,26 +212,62 @@ class GpuBench : public BenchDevice {
                      HIP_LAUNCH_PARAM_END};
     check(hipModuleLaunchKernel(kernel, blocks, 1, 1, threads, 1, 1, 0, static_cast<hipStream_t>(stream_.handle()),
                                 nullptr, extra),
-          "launching a touch kernel");
-  }
-
-  void evict() {
-    const std::uint32_t blocks = static_cast<std::uint32_t>(info_.compute_units) * 16;
-    launch(evict_, blocks, kEvictBlock,
-           EvictParams{static_cast<std::uint32_t*>(eviction_.data()), static_cast<std::uint32_t>(eviction_.size() / 16),
-                       blocks * kEvictBlock});
+          "launching a layer kernel");
   }
 
   std::int32_t device_;
+  int layers_;
   hiprope_device_info info_;
-  std::size_t cache_bytes_;
   Stream stream_;
-  DeviceBuffer eviction_;
   hipModule_t module_{};
-  std::vector<hipFunction_t> functions_;
-  hipFunction_t evict_{}, empty_{};
+  hipFunction_t project_{}, empty_{};
+  std::vector<hipFunction_t> touches_;
+  std::unique_ptr<DeviceBuffer> weights_, hidden_;  // of all layers; of the hidden state between two
   std::vector<Event> events_;
 };
+
+std::vector<std::pair<std::string, std::string> > GpuBench::facts() const {
+  int driver = 0, runtime = 0;
+  check(hipDriverGetVersion(&driver), "reading the driver's version");
+  check(hipRuntimeGetVersion(&runtime), "reading the runtime's version");
+  return {{"device", fmt::format("gpu:{} {} ({}), {} compute units", device_, info_.name, info_.architecture,
+                                 info_.compute_units)},
+          {"driver", fmt::format("{} API {}", hiprope_platform(), driver)},
+          {"runtime", fmt::format("{} {}", hiprope_platform(), runtime)}};
+}
+
+// A round replays the chain without a call once unmeasured, so that the device is busy when the first event comes, and
+// then all chains, each round beginning with another. The stream never runs dry within a round.
+LayerTimes GpuBench::time(const BenchCase& bench_case, const BenchBuffers& buffers, const std::vector<LayerCall>& calls,
+                          int rounds) {
+  std::vector<std::unique_ptr<Graph> > chains;
+  for (std::size_t i = 0; i <= calls.size(); ++i) {
+    chains.push_back(std::make_unique<Graph>(
+        stream_, [&] { enqueue_chain(bench_case, buffers, i == 0 ? nullptr : &calls[i - 1]); }));
+    chains.back()->launch(stream_);
+  }
+  const std::size_t total = chains.size();
+  while (events_.size() <= total) events_.emplace_back();
+  std::vector<std::vector<double> > layer(total);
+  for (std::size_t round = 0; round < static_cast<std::size_t>(rounds); ++round) {
+    chains[0]->launch(stream_);
+    events_[0].record(stream_);
+    for (std::size_t turn = 0; turn < total; ++turn) {
+      chains[(turn + round) % total]->launch(stream_);
+      events_[turn + 1].record(stream_);
+    }
+    stream_.synchronize();
+    for (std::size_t turn = 0; turn < total; ++turn) {
+      layer[(turn + round) % total].push_back(events_[turn + 1].microseconds_since(events_[turn]) / layers_);
+    }
+  }
+  LayerTimes times{summarise_rounds(layer[0]), {}};
+  for (std::size_t i = 1; i < total; ++i) {
+    std::ranges::transform(layer[i], layer[0], layer[i].begin(), std::minus());
+    times.added.push_back(summarise_rounds(layer[i]));
+  }
+  return times;
+}
 
 double GpuBench::host_nanoseconds(const std::function<void()>& work) {
   constexpr int kRounds = 51;
@@ -302,8 +286,8 @@ double GpuBench::host_nanoseconds(const std::function<void()>& work) {
 
 }  // namespace
 
-std::unique_ptr<BenchDevice> make_gpu_bench(std::int32_t device, std::size_t cache_bytes) {
-  return std::make_unique<GpuBench>(device, cache_bytes);
+std::unique_ptr<BenchDevice> make_gpu_bench(std::int32_t device, int layers) {
+  return std::make_unique<GpuBench>(device, layers);
 }
 
 }  // namespace hiprope::tools

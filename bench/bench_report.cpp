@@ -1,4 +1,4 @@
-// Tables, CSV, JSON and the plot of benchmark results.
+// Tables, JSON and the plot of benchmark results.
 #include "bench/bench_report.h"
 
 #include <fmt/format.h>
@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ranges>
 
 #include "tools/svg_plot.h"
 #include "tools/table_printer.h"
@@ -18,117 +17,118 @@ struct Band {
   const char* name;
   std::int64_t first, last;  // tokens
 };
-constexpr std::array kBands{Band{"1 to 64", 1, 64}, Band{"65 to 8191", 65, 8191},
-                            Band{"8192 and more", 8192, std::int64_t{1} << 62}};
+constexpr std::array kBands{Band{"1 to 64", 1, 64}, Band{"65 to 2048", 65, 2048},
+                            Band{"2049 and more", 2049, std::int64_t{1} << 62}};
 
-const char* cache_state(bool cold) {
-  return cold ? "cold" : "hot";
-}
+// Of what a call adds over what touch adds; lower is better.
+struct BandMean {
+  std::string call, type, band;
+  std::size_t cases;
+  double mean, worst;
+  std::string worst_case;
+};
 
 std::string microseconds(double value) {
   return value < 100 ? fmt::format("{:.2f}", value) : fmt::format("{:.0f}", value);
 }
 
-// Half the distance between the quartiles, as a part of the median.
 std::string spread(const Timing& timing) {
-  return fmt::format("{:.1f}%", 50 * (timing.high - timing.low) / timing.median);
+  return fmt::format("{:.2f}", (timing.high - timing.low) / 2);
 }
 
-nlohmann::ordered_json to_json(const Timing& timing) {
-  return {{"median_us", timing.median}, {"low_us", timing.low}, {"high_us", timing.high}};
+BandMean mean_of(const std::vector<CaseResult>& results, const std::string& call, DataType type, const Band& band) {
+  BandMean mean{call, type_name(type), band.name, 0, 0, 0, {}};
+  for (const CaseResult& result : results) {
+    const BenchCase& one = result.bench_case;
+    if (one.type != type || one.tokens < band.first || one.tokens > band.last) continue;
+    const auto found = std::ranges::find(result.calls, call, &NamedTiming::name);
+    if (found == result.calls.end()) continue;
+    const double ratio = result.over_touch(*found);
+    if (!(ratio > 0)) continue;  // noise was larger than what either adds
+    ++mean.cases;
+    mean.mean += std::log(ratio);
+    if (ratio <= mean.worst) continue;
+    mean.worst = ratio;
+    mean.worst_case = fmt::format("{} at {}", one.model.name, one.tokens);
+  }
+  if (mean.cases > 0) mean.mean = std::exp(mean.mean / static_cast<double>(mean.cases));
+  return mean;
 }
-
-}  // namespace
 
 std::vector<BandMean> band_means(const std::vector<CaseResult>& results) {
+  std::vector<std::string> calls;
+  for (const CaseResult& result : results) {
+    for (const NamedTiming& call : result.calls) {
+      if (std::ranges::find(calls, call.name) == calls.end()) calls.push_back(call.name);
+    }
+  }
   std::vector<BandMean> means;
-  for (const DataType type : {DataType::f32, DataType::f16, DataType::bf16}) {
-    for (const bool cold : {true, false}) {
+  for (const std::string& call : calls) {
+    for (const DataType type : {DataType::f32, DataType::f16, DataType::bf16}) {
       for (const Band& band : kBands) {
-        BandMean mean{band.name, type_name(type), cold, 0, 0, 1e9, {}};
-        for (const CaseResult& result : results) {
-          const BenchCase& one = result.bench_case;
-          if (one.type != type || one.cold != cold || one.tokens < band.first || one.tokens > band.last) continue;
-          ++mean.cases;
-          mean.mean += std::log(result.touch_ratio());
-          if (result.touch_ratio() >= mean.worst) continue;
-          mean.worst = result.touch_ratio();
-          mean.worst_case = fmt::format("{} at {}", one.shape.name, one.tokens);
-        }
-        if (mean.cases == 0) continue;
-        mean.mean = std::exp(mean.mean / static_cast<double>(mean.cases));
-        means.push_back(mean);
+        const BandMean mean = mean_of(results, call, type, band);
+        if (mean.cases > 0) means.push_back(mean);
       }
     }
   }
   return means;
 }
 
+nlohmann::ordered_json to_json(const NamedTiming& call) {
+  return {
+      {"bytes", call.bytes}, {"added_us", call.added.median}, {"low_us", call.added.low}, {"high_us", call.added.high}};
+}
+
+}  // namespace
+
 void print_facts(const Facts& facts) {
   for (const auto& [name, value] : facts) fmt::print("{:<14} {}\n", name, value);
 }
 
 void print_table(const std::vector<CaseResult>& results) {
-  Table table({"shape", "type", ">tokens", "caches", ">bytes", ">us", ">spread", ">GB/s", ">touch us", ">copy us",
-               ">of touch", ">of copy"});
+  Table table({"model", "type", ">tokens", "positions", "call", ">bytes", ">layer us", ">adds us", ">spread",
+               ">touch us", ">spread", ">over touch"});
   for (const CaseResult& result : results) {
     const BenchCase& one = result.bench_case;
-    table.add_row({one.shape.name, type_name(one.type), fmt::to_string(one.tokens), cache_state(one.cold),
-                   fmt::to_string(result.bytes), microseconds(result.rope.median), spread(result.rope),
-                   fmt::format("{:.0f}", result.gb_per_s()), microseconds(result.touch.median),
-                   microseconds(result.copy.median), fmt::format("{:.3f}", result.touch_ratio()),
-                   fmt::format("{:.3f}", result.copy_ratio())});
-  }
-  table.print(stdout);
-}
-
-void print_means(const std::vector<BandMean>& means) {
-  Table table({"tokens", "type", "caches", ">cases", ">of touch (geometric mean)", ">worst", "worst case"});
-  for (const BandMean& mean : means) {
-    table.add_row({mean.band, mean.type, cache_state(mean.cold), fmt::to_string(mean.cases),
-                   fmt::format("{:.3f}", mean.mean), fmt::format("{:.3f}", mean.worst), mean.worst_case});
-  }
-  table.print(stdout);
-}
-
-void print_sweep(const std::vector<SweepResult>& results) {
-  if (results.empty()) return;
-  std::vector<std::string> headings{"shape", "type", ">tokens", "caches", "ahead", ">touch us"};
-  for (const auto& [choice, timing] : results[0].choices) {
-    if (choice.ahead == kSweptAhead[0]) headings.push_back(fmt::format(">{}", choice.heading()));
-  }
-  headings.insert(headings.end(), {"best", ">of touch"});
-  Table table(headings);
-  for (const SweepResult& result : results) {
-    const BenchCase& one = result.bench_case;
-    for (const std::string_view ahead : kSweptAhead) {
-      std::vector<Cell> row{one.shape.name,        type_name(one.type), fmt::to_string(one.tokens),
-                            cache_state(one.cold), std::string(ahead),  microseconds(result.touch.median)};
-      auto tries =
-          std::views::filter(result.choices, [ahead](const auto& tried) { return tried.first.ahead == ahead; });
-      const auto best = std::ranges::min_element(tries, {}, [](const auto& tried) { return tried.second.median; });
-      for (const auto& tried : tries) {
-        row.emplace_back(microseconds(tried.second.median), &tried == &*best ? Mood::good : Mood::plain);
-      }
-      row.emplace_back(best->first.name());
-      row.emplace_back(fmt::format("{:.3f}", result.touch.median / best->second.median));
-      table.add_row(row);
+    for (const NamedTiming& call : result.calls) {
+      table.add_row({one.model.name, type_name(one.type), fmt::to_string(one.tokens), positions_name(one.positions),
+                     call.name, fmt::to_string(call.bytes),
+                     result.without.median > 0 ? microseconds(result.without.median) : "-",
+                     microseconds(call.added.median), spread(call.added), microseconds(result.touch.added.median),
+                     spread(result.touch.added), fmt::format("{:.3f}", result.over_touch(call))});
     }
   }
   table.print(stdout);
 }
 
-std::string to_csv(const std::vector<CaseResult>& results) {
-  std::string csv =
-      "shape,type,tokens,caches,bytes,us,us_low,us_high,gb_per_s,touch_us,copy_us,touch_ratio,copy_ratio\n";
+void print_means(const std::vector<CaseResult>& results) {
+  Table table({"call", "type", "tokens", ">cases", ">over touch (geometric mean)", ">worst", "worst case"});
+  for (const BandMean& mean : band_means(results)) {
+    table.add_row({mean.call, mean.type, mean.band, fmt::to_string(mean.cases), fmt::format("{:.3f}", mean.mean),
+                   fmt::format("{:.3f}", mean.worst), mean.worst_case});
+  }
+  table.print(stdout);
+}
+
+void print_sweep(const std::vector<CaseResult>& results) {
+  if (results.empty()) return;
+  std::vector<std::string> headings{"model", "type", ">tokens", ">layer us", ">touch us"};
+  for (const NamedTiming& call : results[0].calls) headings.push_back(">" + call.name);
+  headings.insert(headings.end(), {"best", ">over touch"});
+  Table table(headings);
   for (const CaseResult& result : results) {
     const BenchCase& one = result.bench_case;
-    csv += fmt::format("{},{},{},{},{},{:.4f},{:.4f},{:.4f},{:.1f},{:.4f},{:.4f},{:.4f},{:.4f}\n", one.shape.name,
-                       type_name(one.type), one.tokens, cache_state(one.cold), result.bytes, result.rope.median,
-                       result.rope.low, result.rope.high, result.gb_per_s(), result.touch.median, result.copy.median,
-                       result.touch_ratio(), result.copy_ratio());
+    std::vector<Cell> row{one.model.name, type_name(one.type), fmt::to_string(one.tokens),
+                          microseconds(result.without.median), microseconds(result.touch.added.median)};
+    const auto best = std::ranges::min_element(result.calls, {}, [](const auto& call) { return call.added.median; });
+    for (const NamedTiming& call : result.calls) {
+      row.emplace_back(microseconds(call.added.median), &call == &*best ? Mood::good : Mood::plain);
+    }
+    row.emplace_back(best->name);
+    row.emplace_back(fmt::format("{:.3f}", result.over_touch(*best)));
+    table.add_row(row);
   }
-  return csv;
+  table.print(stdout);
 }
 
 nlohmann::ordered_json to_json(const Facts& facts, const std::vector<CaseResult>& results) {
@@ -137,45 +137,46 @@ nlohmann::ordered_json to_json(const Facts& facts, const std::vector<CaseResult>
   json["results"] = nlohmann::ordered_json::array();
   for (const CaseResult& result : results) {
     const BenchCase& one = result.bench_case;
-    json["results"].push_back({{"shape", one.shape.name},
+    nlohmann::ordered_json calls;
+    for (const NamedTiming& call : result.calls) {
+      calls[call.name] = to_json(call);
+      calls[call.name]["over_touch"] = result.over_touch(call);
+    }
+    json["results"].push_back({{"model", one.model.name},
                                {"type", type_name(one.type)},
                                {"tokens", one.tokens},
-                               {"caches", cache_state(one.cold)},
+                               {"positions", positions_name(one.positions)},
                                {"out_of_place", one.out_of_place},
                                {"direction", one.direction == Direction::forward ? "forward" : "inverse"},
-                               {"axes", one.shape.config.axes},
-                               {"bytes", result.bytes},
-                               {"calls", result.calls},
-                               {"buffer_sets", result.sets},
-                               {"hiprope", to_json(result.rope)},
+                               {"axes", one.model.config.axes},
+                               {"layer_us", result.without.median},
+                               {"calls", calls},
                                {"touch", to_json(result.touch)},
-                               {"touch_choice", result.touch_choice},
-                               {"copy", to_json(result.copy)},
-                               {"gb_per_s", result.gb_per_s()},
-                               {"touch_ratio", result.touch_ratio()},
-                               {"copy_ratio", result.copy_ratio()}});
+                               {"touch_choice", result.touch_choice}});
   }
   json["means"] = nlohmann::ordered_json::array();
   for (const BandMean& mean : band_means(results)) {
-    json["means"].push_back({{"tokens", mean.band},
+    json["means"].push_back({{"call", mean.call},
                              {"type", mean.type},
-                             {"caches", cache_state(mean.cold)},
+                             {"tokens", mean.band},
                              {"cases", mean.cases},
-                             {"touch_ratio", mean.mean},
+                             {"over_touch", mean.mean},
                              {"worst", mean.worst},
                              {"worst_case", mean.worst_case}});
   }
   return json;
 }
 
-void plot_ratios(const std::vector<CaseResult>& results, const std::string& path) {
-  Plot plot{"touch time / hiprope time", "tokens", "ratio", {}, true, false};
+void plot_added(const std::vector<CaseResult>& results, const std::string& path) {
+  Plot plot{"what a call adds to a layer, over what touch adds", "tokens", "ratio", {}, true, false};
   for (const CaseResult& result : results) {
     const BenchCase& one = result.bench_case;
-    const std::string name = fmt::format("{} {} {}", one.shape.name, type_name(one.type), cache_state(one.cold));
-    auto series = std::ranges::find(plot.series, name, &PlotSeries::name);
-    if (series == plot.series.end()) series = plot.series.insert(series, {name, {}});
-    series->points.emplace_back(static_cast<double>(one.tokens), result.touch_ratio());
+    for (const NamedTiming& call : result.calls) {
+      const std::string name = fmt::format("{} {} {}", one.model.name, type_name(one.type), call.name);
+      auto series = std::ranges::find(plot.series, name, &PlotSeries::name);
+      if (series == plot.series.end()) series = plot.series.insert(series, {name, {}});
+      series->points.emplace_back(static_cast<double>(one.tokens), result.over_touch(call));
+    }
   }
   write_svg(plot, path);
 }

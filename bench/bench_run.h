@@ -1,13 +1,12 @@
-// Measurement of one case: its correctness, then hiprope, touch and a copy.
+// Measurement of one case: its correctness, then what hiprope and touch add to a layer.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bench/bench_device.h"
@@ -21,84 +20,65 @@ using test::Stream;
 
 struct BenchOptions {
   Device device = Device::cpu();
-  std::vector<BenchShape> shapes;
+  std::vector<Model> models;  // as they are measured
   std::vector<DataType> types{DataType::bf16};
   std::vector<std::int64_t> tokens;
-  std::vector<bool> cold;  // which of the two, in order
   bool out_of_place = false, inverse = false, check = true;
-  BenchPositions positions = BenchPositions::random;
+  BenchPositions positions = BenchPositions::by_tokens;
   std::size_t id_bytes = 8;
-  int rounds = 21;
-  std::size_t cache_bytes = 0;
+  int layers = 16, rounds = 51;
   std::uint64_t seed = 1;
+};
+
+struct NamedTiming {
+  std::string name;
+  std::size_t bytes;  // read and written
+  Timing added;       // microseconds a layer
 };
 
 struct CaseResult {
   BenchCase bench_case;
-  std::size_t bytes = 0;  // of Q and K, read and written
-  std::int64_t calls = 0, sets = 0;
-  Timing rope, touch, copy;
+  Timing without;                  // microseconds of a layer without any of the calls; 0 on the CPU
+  std::vector<NamedTiming> calls;  // of hiprope
+  NamedTiming touch;
   std::string touch_choice;
 
-  double gb_per_s() const { return static_cast<double>(bytes) / rope.median * 1e-3; }
-  double touch_ratio() const { return touch.median / rope.median; }
-  double copy_ratio() const { return copy.median / rope.median; }
+  double over_touch(const NamedTiming& call) const { return call.added.median / touch.added.median; }
 };
 
-inline constexpr std::array<std::string_view, 3> kSweptAhead{"nothing", "angles", "lines"};
-
-struct Choice {
-  int accesses_per_thread, block_threads;
-  bool factors;
-  std::string_view ahead;       // one of kSweptAhead
-  std::string name() const;     // as HIPROPE_TUNING takes it
-  std::string heading() const;  // "8f by 64"
-};
-
-struct SweepResult {
-  BenchCase bench_case;
-  Timing touch;
-  std::vector<std::pair<Choice, Timing>> choices;
-};
-
-// The device, its memory and the Ropes of the shape in hand.
+// The device, its memory and the Ropes of the model in hand.
 class BenchRunner {
  public:
   explicit BenchRunner(const BenchOptions& options);
 
   BenchDevice& device() { return *device_; }
-  std::vector<BenchCase> cases() const;
+  const std::vector<BenchCase>& cases() const { return cases_; }
   // Throws ToolError where the output is wrong.
   CaseResult measure(const BenchCase& bench_case);
-  // Every choice of the tuning table that the library accepts.
-  SweepResult sweep(const BenchCase& bench_case);
+  // The same with every choice that HIPROPE_TUNING takes, each as a call of its own.
+  CaseResult sweep(const BenchCase& bench_case);
   // Nanoseconds of the host for a whole call, and for launching a kernel that does nothing.
   std::pair<double, double> host_cost();
 
  private:
-  struct Plan;  // how often a case is called and on which sets
-
-  void use_shape(const BenchShape& shape, const std::string& tuning);
-  void use_type(DataType type);
-  Plan plan(const BenchCase& bench_case) const;
-  Result call(const Plan& plan, std::int64_t set) const;
-  void upload_positions(const Plan& plan);
-  void check(const Plan& plan);
-  void check_touch(const Plan& plan, std::size_t choice);
-  Timing time_rope(const Plan& plan);
-  std::pair<std::string, Timing> time_touch(const Plan& plan);
+  // A Rope made under this text of HIPROPE_TUNING; null where the library does not take it.
+  const Rope* rope_of(const BenchCase& bench_case, const std::string& tuning);
+  BenchBuffers prepare(const BenchCase& bench_case);
+  CaseResult time(const BenchCase& bench_case, const BenchBuffers& buffers, std::vector<LayerCall> calls);
+  LayerCall rope_call(const BenchCase& bench_case, const BenchBuffers& buffers, const std::string& name,
+                      const Rope& rope) const;
+  LayerCall touch_call(const BenchCase& bench_case, const BenchBuffers& buffers, std::size_t choice,
+                       const std::string& name) const;
 
   BenchOptions options_;
   std::unique_ptr<BenchDevice> device_;
   std::mt19937_64 random_;
   std::vector<BenchCase> cases_;
   std::unique_ptr<DeviceBuffer> arena_, position_buffer_;
-  std::vector<std::int64_t> positions_;  // those that position_buffer_ holds in id_bytes each: [set][axis][token]
-  std::string shape_name_;
-  std::map<std::string, Rope> ropes_;  // of the shape in hand, by the tuning they were made with
-  const Rope* rope_ = nullptr;         // the one in use; not created where the tuning is unknown
-  Rope reference_;
-  int filled_type_ = -1;
+  std::vector<std::int64_t> positions_;  // those that position_buffer_ holds: [axis][token]
+  std::string model_name_;
+  std::map<std::string, Rope> ropes_;  // of the model in hand, by tuning
+  Rope reference_;                     // on the CPU
 };
 
 }  // namespace hiprope::tools

@@ -71,7 +71,7 @@ void log_call(const hiprope_rope& rope, const CheckedCall& call) {
   line.option("token-stride", call.in[0].token_stride).option("head-stride", call.in[0].head_stride);
   const hiprope_positions& positions = call.positions;
   if (positions.ids == nullptr) {
-    line.option("positions", "sequential");
+    line.option("positions", "sequential").option("ids", "none");
   } else {
     line.option("axes", positions.axes).option("ids", positions.type == hiprope_position_int64 ? "int64" : "int32");
   }

@@ -27,6 +27,7 @@ enum class Layout {
 
 struct Row {
   const char* name;
+  std::int64_t hidden_size;
   std::int64_t heads, kv_heads;
   std::int32_t head_dim, rotary_dim;
   double base;
@@ -34,6 +35,7 @@ struct Row {
   Pairing pairing;
   Layout layout;
   Scaling scaling;
+  bool measured;
 };
 
 Scaling deepseek_yarn() {
@@ -49,19 +51,13 @@ Scaling deepseek_yarn() {
 }
 
 const std::vector<Row>& rows() {
-  using enum Pairing;
   static const std::vector<Row> table{
-      {"Llama-3-8B", 32, 8, 128, 128, 5e5, 8192, half_split, Layout::packed, {}},
-      {"Llama-3-70B", 64, 8, 128, 128, 5e5, 8192, half_split, Layout::packed, {}},
-      {"Qwen3-0.6B", 16, 8, 128, 128, 1e6, 40960, half_split, Layout::separate, {}},
-      {"Qwen3-8B", 32, 8, 128, 128, 1e6, 40960, half_split, Layout::separate, {}},
-      {"GPT-NeoX-20B", 64, 64, 96, 24, 1e4, 2048, half_split, Layout::packed_head, {}},
-      {"GPT-J-6B", 16, 16, 256, 64, 1e4, 2048, interleaved, Layout::separate, {}},
-      {"Phi-2", 32, 32, 80, 32, 1e4, 2048, half_split, Layout::separate, {}},
-      {"GLM-4-9B", 32, 2, 128, 64, 1e4, 131072, interleaved, Layout::packed, {}},
-      {"DeepSeek-V3", 128, 1, 64, 64, 1e4, 163840, interleaved, Layout::latent, deepseek_yarn()},
-      {"Gemma-2B", 8, 1, 256, 256, 1e4, 8192, half_split, Layout::separate, {}},
-      {"Falcon-7B", 71, 1, 64, 64, 1e4, 2048, half_split, Layout::packed, {}},
+#define HIPROPE_MODEL(name, hidden_size, heads, kv_heads, head_dim, rotary_dim, base, max_positions, pairing, layout, \
+                      scaling, measured)                                                                              \
+  {name,          hidden_size,      heads,          kv_heads, head_dim,       rotary_dim, base,                       \
+   max_positions, Pairing::pairing, Layout::layout, scaling,  (measured) != 0},
+#include "tools/models.inc"
+#undef HIPROPE_MODEL
   };
   return table;
 }
@@ -77,7 +73,11 @@ Model make_model(const Row& row) {
 
   const std::int64_t dim = row.head_dim;
   Model model = separate_model(row.name, config, row.heads, row.kv_heads);
+  model.hidden_size = row.hidden_size;
+  model.measured = row.measured;
   const std::int64_t qkv_row = (row.heads + 2 * row.kv_heads) * dim;
+  model.qkv_weights = row.hidden_size * qkv_row;
+  model.out_weights = row.heads * dim * row.hidden_size;
   switch (row.layout) {
     case Layout::separate:
       break;
@@ -97,6 +97,9 @@ Model make_model(const Row& row) {
       model.layout = fmt::format("last {} of Q heads of {}, of K rows of {}", dim, 128 + dim, 512 + dim);
       model.q = {row.heads, 128 + dim, 128, row.heads * (128 + dim)};
       model.k = {row.kv_heads, dim, 512, 512 + dim};
+      // Q comes of 1536 elements; K and V, 128 elements a head, lie in the latent row.
+      model.qkv_weights = 1536 * model.q.row + row.hidden_size * model.k.row;
+      model.out_weights = row.heads * 128 * row.hidden_size;
       break;
   }
   return model;
@@ -142,6 +145,7 @@ const char* name_of(Pairing pairing) {
 nlohmann::json to_json(const Model& model) {
   const RopeConfig& config = model.config;
   return {{"model", model.name},
+          {"hidden_size", model.hidden_size},
           {"heads", model.q.heads},
           {"kv_heads", model.k.heads},
           {"head_dim", config.head_dim},

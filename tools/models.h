@@ -22,7 +22,11 @@ struct Model {
   std::string layout;  // in words
   RopeConfig config;
   TensorLayout q, k;
-  bool packed;  // Q and K lie in the same rows
+  bool packed;                   // Q and K lie in the same rows
+  std::int64_t hidden_size = 0;  // elements of a token between layers; 0: not known
+  // Elements of the projections that make Q, K and V of the hidden state, and the hidden state of attention's output.
+  std::int64_t qkv_weights = 0, out_weights = 0;
+  bool measured = false;  // one of the models that `hiprope bench` and bench/compare.py measure unasked
 };
 
 // Q and K in tensors of their own, [tokens, heads, head_dim], contiguous.

@@ -17,7 +17,7 @@ namespace {
 
 // Two threads overtake one at about 60 KiB of tensor while the team still spins, at about 1300 KiB when it has gone to
 // sleep: `rotate_cpu_bench --benchmark_filter=one_thread`, x86-64, 2 cores, AVX-512, 2026-11-22. This lies between, and
-// above a token of any shape in bench/shapes.inc.
+// above a token of any model in tools/models.inc.
 constexpr std::int64_t kBytesPerThread = 128 * 1024;
 
 std::int64_t element_bytes(const HostCall& call) {

@@ -56,7 +56,7 @@ class Models(unittest.TestCase):
         run = hiprope("models", "--json")
         self.assertEqual(run.returncode, 0, run.stderr)
         models = {model["model"]: model for model in json.loads(run.stdout)["models"]}
-        self.assertEqual(len(models), 11)
+        self.assertEqual(len(models), 12)
         fields = ("heads", "kv_heads", "head_dim", "rotary_dim", "base", "max_positions", "pairing", "scaling")
         expected = {
             "Llama-3-8B": (32, 8, 128, 128, 5e5, 8192, "half_split", "default"),
@@ -72,7 +72,7 @@ class Models(unittest.TestCase):
     def test_text(self):
         run = hiprope("models")
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertEqual(len(run.stdout.splitlines()), 12)
+        self.assertEqual(len(run.stdout.splitlines()), 13)
 
 
 class Verify(unittest.TestCase):
@@ -100,7 +100,7 @@ class Verify(unittest.TestCase):
         self.assertEqual((report["model"], report["dtype"], report["passed"]), ("all", "all", True))
         runs = {(result["model"], result["function"], result["dtype"], result["in_place"], result["direction"])
                 for result in report["results"]}
-        self.assertEqual(len(runs), 11 * 3 * 3 * 2 * 2)
+        self.assertEqual(len(runs), 12 * 3 * 3 * 2 * 2)
         self.assertEqual(report["runs"], len(runs))
         for result in report["results"]:
             self.assertLessEqual(result["max_relative_error"], self.LARGEST_ERROR[result["dtype"]], result)
@@ -125,6 +125,42 @@ class Verify(unittest.TestCase):
             self.assertTrue(self.report("--config", file.name, "--tokens", "4")["passed"])
 
 
+class Bench(unittest.TestCase):
+    QUICK = ("bench", "--device", "cpu", "--layers", "2", "--rounds", "3")
+
+    def test_json(self):
+        run = hiprope(*self.QUICK, "--model", "QWEN3-0.6b,deepseek-v3", "--tokens", "1,300", "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        report = json.loads(run.stdout)
+        cases = [(result["model"], result["tokens"], result["positions"]) for result in report["results"]]
+        self.assertEqual(cases, [(model, *of) for model in ("Qwen3-0.6B", "DeepSeek-V3")
+                                 for of in ((1, "random"), (300, "sequential"))])
+        for result in report["results"]:
+            row = {"Qwen3-0.6B": 24 * 128, "DeepSeek-V3": 129 * 64}[result["model"]]
+            self.assertEqual(result["calls"]["rope"]["bytes"], 2 * 2 * row * result["tokens"])
+            self.assertGreater(result["touch"]["added_us"], 0)
+        self.assertEqual([mean["cases"] for mean in report["means"]], [2, 2])
+
+    def test_table_and_plot(self):
+        with tempfile.TemporaryDirectory() as folder:
+            plot = os.path.join(folder, "plot.svg")
+            run = hiprope(*self.QUICK, "--heads", "3", "--kv-heads", "2", "--head-dim", "20", "--token-stride", "99",
+                          "--dtype", "all", "--tokens", "7", "--out-of-place", "--inverse", "--plot", plot)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            with open(plot) as file:
+                self.assertIn("own bf16 rope", file.read())
+        self.assertIn("checked against float64", run.stdout)
+        self.assertEqual(len([line for line in run.stdout.splitlines() if line.startswith("own ")]), 3)
+
+    # Without names, the models that are measured are seven of those that verify knows.
+    def test_models(self):
+        run = hiprope(*self.QUICK, "--tokens", "1", "--no-check", "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        measured = [result["model"] for result in json.loads(run.stdout)["results"]]
+        known = [model["model"] for model in json.loads(hiprope("models", "--json").stdout)["models"]]
+        self.assertEqual(measured, known[:7])
+
+
 class Refusals(unittest.TestCase):
     def refused(self, *arguments, says=()):
         run = hiprope(*arguments)
@@ -142,7 +178,10 @@ class Refusals(unittest.TestCase):
         self.refused("verify", "--all", "--dtype", "f64", says=["f64", "bf16"])
         self.refused("verify", "--all", "--tokens", "0", says=["--tokens"])
         self.refused("verify", "--all", "--tokens", str(2**39), "--device", "cpu", says=["--tokens", "at most"])
-        self.refused("bench", "--sweep", "--csv", "sweep.csv", says=["--csv", "--sweep"])
+        self.refused("bench", "--model", "lama-3-8b", says=["Llama-3-8B", "hiprope models"])
+        self.refused("bench", "--device", "cpu", "--sweep", says=["--device gpu"])
+        self.refused("bench", "--positions", "image", says=["--axes"])
+        self.refused("bench", "--ids", "none", says=["--positions sequential"])
         self.refused("bench", "--sweep", "--host-cost", says=["--sweep", "--host-cost"])
         self.refused("bench", "--host-cost", "--json", says=["--json", "--host-cost"])
         self.refused("verify", "--all", "--device", "tpu", says=["tpu", "gpu:N"])
