@@ -111,77 +111,13 @@ void print_text() {
   table.print(stdout);
 }
 
-struct TuningLine {
-  const char* architecture;
-  std::int64_t access_bytes;
-  const char* layout;
-  std::int64_t most_rotary_bytes, most_axes, only_copies, only_partial, most_accesses, accesses_per_thread,
-      block_threads;
-  const char* angles;
-  const char* ahead;
-  const char* source;
-};
-
-constexpr TuningLine kTuning[] = {
-#define HIPROPE_TUNING_ROW(architecture, bytes, layout, rotary, axes, copies, partial, most, accesses, block, angles, \
-                           ahead, source)                                                                             \
-  {architecture, bytes, #layout, rotary, axes, copies, partial, most, accesses, block, #angles, #ahead, source},
-#include "src/tuning_table.inc"
-#undef HIPROPE_TUNING_ROW
-};
-
-void print_tuning_json() {
-  auto lines = nlohmann::json::array();
-  for (const TuningLine& line : kTuning) {
-    lines.push_back({{"architecture", line.architecture},
-                     {"access_bytes", line.access_bytes},
-                     {"layout", line.layout},
-                     {"most_rotary_bytes", line.most_rotary_bytes},
-                     {"most_axes", line.most_axes},
-                     {"only_copies", line.only_copies != 0},
-                     {"only_partial_lines", line.only_partial != 0},
-                     {"most_accesses", line.most_accesses},
-                     {"accesses_per_thread", line.accesses_per_thread},
-                     {"block_threads", line.block_threads},
-                     {"angles", line.angles},
-                     {"ahead", line.ahead},
-                     {"source", line.source}});
-  }
-  fmt::print("{}\n", nlohmann::json{{"tuning", lines}}.dump(2));
-}
-
-void print_tuning() {
-  const auto limit = [](std::int64_t value) { return value == 0 ? "any" : fmt::to_string(value); };
-  Table table({"architecture", ">access bytes", "layout", ">rotary bytes up to", ">axes up to", "copies", "lines",
-               ">accesses up to", ">accesses a thread", ">threads a block", "angles", "ahead", "from"});
-  for (const TuningLine& line : kTuning) {
-    table.add_row({fmt::format("{}*", line.architecture), limit(line.access_bytes), line.layout,
-                   limit(line.most_rotary_bytes), limit(line.most_axes), line.only_copies != 0 ? "yes" : "any",
-                   line.only_partial != 0 ? "partial" : "any", limit(line.most_accesses),
-                   fmt::to_string(line.accesses_per_thread), fmt::to_string(line.block_threads), line.angles,
-                   line.ahead, line.source});
-  }
-  table.print(stdout);
-  fmt::print(
-      "\nof the lines that match a launch the first holds; an access is one read of that many bytes of Q or K;\n"
-      "rotary bytes are those of a head that turn; a launch copies where pass-through elements go to another tensor;\n"
-      "lines of the cache are partial where heads lie apart and begin or end within them; ahead of the end of the\n"
-      "launch before a thread does nothing, reads its angles, or also asks for its lines of the tensor\n");
-}
-
 }  // namespace
 
 void add_info(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("info", "Show the version, the platform, the GPUs, the embedded kernels and the tuning.");
+  CLI::App* command = app.add_subcommand("info", "Show the version, the platform, the GPUs and the embedded kernels.");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print one JSON object instead of text.");
-  auto tuning = std::make_shared<bool>(false);
-  command->add_flag("--tuning", *tuning, "Print what a thread and a block take; the first line that matches holds.");
-  command->callback([json, tuning] {
-    if (*tuning) return *json ? print_tuning_json() : print_tuning();
-    *json ? print_json() : print_text();
-  });
+  command->callback([json] { *json ? print_json() : print_text(); });
 }
 
 }  // namespace hiprope::tools

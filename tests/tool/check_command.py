@@ -38,20 +38,6 @@ class Info(unittest.TestCase):
         self.assertEqual(hiprope("--version").stdout.strip(), VERSION)
 
 
-    def test_tuning(self):
-        lines = json.loads(hiprope("info", "--tuning", "--json").stdout)["tuning"]
-        self.assertEqual((lines[-1]["architecture"], lines[-1]["most_accesses"]), ("", 0), "the last line fits any launch")
-        architectures = [line["architecture"] for line in lines]
-        for architecture in ("sm_", "gfx90a", "gfx942", "gfx950", "gfx1100", "gfx1201"):
-            self.assertIn(architecture, architectures)
-        for line in lines:
-            measured = line["source"].startswith("measured")
-            self.assertEqual(measured, line["architecture"].startswith("sm_"), "no AMD line is measured")
-            self.assertIn(line["ahead"], ("nothing", "angles", "lines"))
-        self.assertIn("threads a block", hiprope("info", "--tuning").stdout)
-
-
-class Models(unittest.TestCase):
     def test_json(self):
         run = hiprope("models", "--json")
         self.assertEqual(run.returncode, 0, run.stderr)
