@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "bench/bench_device.h"
-#include "tools/gpu_memory.h"
 
 namespace hiprope::tools {
 

@@ -10,8 +10,13 @@
 #include <vector>
 
 #include "bench/bench_case.h"
+#include "tests/support/gpu_memory.h"
 
 namespace hiprope::tools {
+
+using test::DeviceBuffer;
+using test::Graph;
+using test::Stream;
 
 struct Timing {
   double median = 0, low = 0, high = 0;  // low, high: quartiles

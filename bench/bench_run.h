@@ -10,13 +10,8 @@
 #include <vector>
 
 #include "bench/bench_device.h"
-#include "tests/support/gpu_memory.h"
 
 namespace hiprope::tools {
-
-using test::DeviceBuffer;
-using test::Graph;
-using test::Stream;
 
 struct BenchOptions {
   Device device = Device::cpu();
