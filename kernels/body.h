@@ -131,6 +131,8 @@ HIPROPE_DEVICE bool find_angles(const KernelParams& p, std::int64_t (&position)[
     }
   }
   load_angles<V>(p, p.table + position[0] * 2 * p.pairs, at, cos, sin);
+  HIPROPE_UNROLL
+  for (int j = 0; j < V::vector; ++j) keep_load_here(cos[j]), keep_load_here(sin[j]);
   return inside;
 }
 
@@ -195,7 +197,7 @@ HIPROPE_DEVICE void rotate_heads(const KernelParams& p, const Work& work, std::i
     for (int v = 0; v < 2; ++v) {
       load_vector<V>(head + at.in[v] * V::Element::bytes, at.in_count[v], words[i][v]);
       HIPROPE_UNROLL
-      for (std::uint32_t& word : words[i][v]) keep_in_place(word);
+      for (std::uint32_t& word : words[i][v]) keep_load_here(word);
     }
   }
   float cos[V::vector] = {}, sin[V::vector] = {};

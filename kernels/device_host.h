@@ -23,7 +23,8 @@ struct Access<2> {
   typedef std::uint16_t type __attribute__((may_alias));
 };
 
-inline void keep_in_place(std::uint32_t& /*word*/) {}
+template <typename Word>
+inline void keep_load_here(Word& /*word*/) {}
 
 inline float multiply_add(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);

@@ -31,9 +31,12 @@ struct Access<2> {
   using type = std::uint16_t;
 };
 
-// Keeps the load of a word where it stands: nvcc would move it behind a branch that waits for another load.
-HIPROPE_DEVICE void keep_in_place(std::uint32_t& word) {
+// Keeps a load before those that follow: nvcc would move it behind a branch, or behind work, that waits for another.
+HIPROPE_DEVICE void keep_load_here(std::uint32_t& word) {
   asm volatile("" : "+r"(word));
+}
+HIPROPE_DEVICE void keep_load_here(float& word) {
+  asm volatile("" : "+f"(word));
 }
 
 HIPROPE_DEVICE float multiply_add(float a, float b, float c) {
