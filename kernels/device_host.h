@@ -25,6 +25,8 @@ struct Access<2> {
 
 inline void keep_in_place(std::uint32_t& /*word*/) {}
 
+inline void load_now(std::int32_t /*word*/) {}
+
 inline float multiply_add(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);
 }

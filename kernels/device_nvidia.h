@@ -36,6 +36,8 @@ HIPROPE_DEVICE void keep_in_place(std::uint32_t& word) {
   asm volatile("" : "+r"(word));
 }
 
+HIPROPE_DEVICE void load_now(std::int32_t /*word*/) {}
+
 HIPROPE_DEVICE float multiply_add(float a, float b, float c) {
   return __fmaf_rn(a, b, c);
 }
