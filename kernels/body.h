@@ -64,10 +64,11 @@ HIPROPE_DEVICE std::int32_t end_of_pairs(const KernelParams& p, const TilePlace&
   return V::layout == Layout::half_split ? at.pair[0] + at.in_count[0] : p.pairs;
 }
 
-HIPROPE_DEVICE std::int64_t read_position(const KernelParams& p, std::uint32_t token, int axis) {
+// A position as it lies in memory, zeros above an id of 4 bytes: extending it would wait for it.
+HIPROPE_DEVICE std::int64_t load_position(const KernelParams& p, std::uint32_t token, int axis) {
   const char* const id = p.ids + std::uint64_t{token} * p.ids_bytes + axis * p.axis_stride;
   if (p.ids_bytes == 8) return load<std::int64_t>(id);
-  if (p.ids_bytes == 4) return load<std::int32_t>(id);
+  if (p.ids_bytes == 4) return load<std::uint32_t>(id);
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + token);
 }
 
@@ -103,11 +104,11 @@ HIPROPE_DEVICE void load_angles_of_axes(const KernelParams& p, const std::int64_
 
 // A token's positions on its axes; those that it has not repeat the first.
 template <typename V>
-HIPROPE_DEVICE void read_positions(const KernelParams& p, std::uint32_t token, std::int64_t (&position)[V::axes]) {
-  position[0] = read_position(p, token, 0);
+HIPROPE_DEVICE void load_positions(const KernelParams& p, std::uint32_t token, std::int64_t (&position)[V::axes]) {
+  position[0] = load_position(p, token, 0);
   HIPROPE_UNROLL
   for (int axis = 1; axis < V::axes; ++axis) {
-    position[axis] = axis < p.axes ? read_position(p, token, axis) : position[0];
+    position[axis] = axis < p.axes ? load_position(p, token, axis) : position[0];
   }
 }
 
@@ -119,6 +120,7 @@ HIPROPE_DEVICE bool find_angles(const KernelParams& p, std::int64_t (&position)[
   bool inside = true, one = true;
   HIPROPE_UNROLL
   for (int axis = 0; axis < V::axes; ++axis) {
+    if (p.ids_bytes == 4) position[axis] = static_cast<std::int32_t>(position[axis]);
     inside = inside && static_cast<std::uint64_t>(position[axis]) < static_cast<std::uint64_t>(p.max_positions);
     one = one && position[axis] == position[0];
   }
@@ -170,6 +172,10 @@ struct Work {
   bool of_k;
 };
 
+HIPROPE_DEVICE bool has_head(const Work& work, int i) {
+  return i == 0 || i < work.heads_left;
+}
+
 // The heads of a thread: the i-th begins at data + i * step.
 struct HeadRun {
   char* data;
@@ -192,12 +198,18 @@ HIPROPE_DEVICE void rotate_heads(const KernelParams& p, const Work& work, std::i
   std::uint32_t words[V::heads][2][V::words] = {};
   HIPROPE_UNROLL
   for (int i = 0; i < V::heads; ++i) {
-    const char* const head = in.data + (i < work.heads_left ? i : work.heads_left - 1) * in.step;
+    const char* const head = in.data + (has_head(work, i) ? i : work.heads_left - 1) * in.step;
     HIPROPE_UNROLL
     for (int v = 0; v < 2; ++v) {
       load_vector<V>(head + at.in[v] * V::Element::bytes, at.in_count[v], words[i][v]);
+    }
+  }
+  HIPROPE_UNROLL
+  for (auto& head_words : words) {
+    HIPROPE_UNROLL
+    for (auto& vector_words : head_words) {
       HIPROPE_UNROLL
-      for (std::uint32_t& word : words[i][v]) keep_load_here(word);
+      for (std::uint32_t& word : vector_words) keep_load_here(word);
     }
   }
   float cos[V::vector] = {}, sin[V::vector] = {};
@@ -212,7 +224,7 @@ HIPROPE_DEVICE void rotate_heads(const KernelParams& p, const Work& work, std::i
   const HeadRun out = V::in_place || p.in_place != 0 ? in : find_heads(p.q_out, p.k_out, work);
   HIPROPE_UNROLL
   for (int i = 0; i < V::heads; ++i) {
-    if (i >= work.heads_left) break;
+    if (!has_head(work, i)) break;
     if (V::in_place || inside) {
       float value[2 * V::vector];
       decode_vector<typename V::Element, V::vector>(words[i][0], value);
@@ -242,7 +254,7 @@ HIPROPE_DEVICE void copy_heads(const KernelParams& p, const Work& work) {
     const std::int32_t at = (passed < p.rotary_offset ? passed : passed + 2 * p.pairs) * V::Element::bytes;
     HIPROPE_UNROLL
     for (int head = 0; head < V::heads; ++head) {
-      if (head >= work.heads_left) break;
+      if (!has_head(work, head)) break;
       store(out.data + head * out.step + at, load<typename Access<V::bytes>::type>(in.data + head * in.step + at));
     }
   }
@@ -250,13 +262,14 @@ HIPROPE_DEVICE void copy_heads(const KernelParams& p, const Work& work) {
 
 template <typename V, int tensors>
 HIPROPE_DEVICE void run_thread(const KernelParams& p, ThreadIndex thread) {
+  load_now(p.q_heads), load_now(p.pairs);
   const std::uint32_t token_block = divide(thread.block, p.by_item_blocks);
   const std::uint32_t item = (thread.block - token_block * p.item_blocks) * p.block_items + thread.x;
   Work work{};
   work.token = token_block * p.block_tokens + thread.y;
   if (item >= p.items || work.token >= p.tokens) return;
   std::int64_t position[V::axes];  // asked for first, since the angles wait for it
-  read_positions<V>(p, work.token, position);
+  load_positions<V>(p, work.token, position);
   const std::uint32_t group = divide(item, p.by_tiles);
   work.tile = item - group * p.tiles;
   work.of_k = tensors == 2 && group >= p.q_groups;

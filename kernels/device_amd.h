@@ -30,8 +30,16 @@ struct Access<2> {
   typedef std::uint16_t type __attribute__((may_alias));
 };
 
+// Loads stand before it as they do in the source: the compiler would move them behind a branch that waits for another.
 template <typename Word>
-HIPROPE_DEVICE void keep_load_here(Word& /*word*/) {}
+HIPROPE_DEVICE void keep_load_here(Word& /*word*/) {
+  asm volatile("" ::: "memory");
+}
+
+// Loads a word of the kernel argument with those before it.
+HIPROPE_DEVICE void load_now(std::int32_t word) {
+  asm volatile("" ::"s"(word));
+}
 
 HIPROPE_DEVICE float multiply_add(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);

@@ -26,6 +26,8 @@ struct Access<2> {
 template <typename Word>
 inline void keep_load_here(Word& /*word*/) {}
 
+inline void load_now(std::int32_t /*word*/) {}
+
 inline float multiply_add(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);
 }

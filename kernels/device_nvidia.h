@@ -39,6 +39,8 @@ HIPROPE_DEVICE void keep_load_here(float& word) {
   asm volatile("" : "+f"(word));
 }
 
+HIPROPE_DEVICE void load_now(std::int32_t /*word*/) {}
+
 HIPROPE_DEVICE float multiply_add(float a, float b, float c) {
   return __fmaf_rn(a, b, c);
 }
