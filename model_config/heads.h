@@ -6,7 +6,7 @@
 
 #include "families.h"
 #include "fields.h"
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 #include "scaling_fields.h"
 
 namespace hiprope::model_config_internal {

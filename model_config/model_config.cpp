@@ -1,5 +1,5 @@
 // From the text of a config.json to the rotary embeddings of its layers.
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 #include <fmt/format.h>
 

@@ -7,7 +7,7 @@
 
 #include "families.h"
 #include "fields.h"
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 namespace hiprope::model_config_internal {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "fields.h"
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 namespace hiprope::model_config_internal {
 

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "hiprope/model_config.hpp"
 #include "tools/commands.h"
-#include "model_config/model_config.h"
 #include "tools/svg_plot.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"

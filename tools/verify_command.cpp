@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "hiprope/model_config.hpp"
 #include "tools/commands.h"
 #include "tools/device_option.h"
-#include "model_config/model_config.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
 #include "tools/verify.h"

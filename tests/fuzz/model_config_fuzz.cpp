@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // The config.json reader: old and new spellings agree, and what cannot be read is refused by the field's name.
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 #include <gtest/gtest.h>
 

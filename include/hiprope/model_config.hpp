@@ -1,10 +1,13 @@
 // Reads a model's config.json (Hugging Face form, or Mistral's params.json) into one RopeConfig per layer type.
 //
-// Nothing here throws: a result carries either the model or the sentence that says which field was refused and why.
-// What the file says is used or named in `notes`; what it leaves out takes the family's documented default.
-#ifndef HIPROPE_MODEL_CONFIG_H
-#define HIPROPE_MODEL_CONFIG_H
+// The component model_config: find_package(hiprope COMPONENTS model_config), target hiprope::model_config. Nothing here
+// prints, and only std::bad_alloc is thrown: a result carries either the model or the sentence that says which field
+// was refused and why. What the file says is used or named in `notes`; what it leaves out takes the family's documented
+// default. The functions keep no state, so any number of threads may call them.
+#ifndef HIPROPE_MODEL_CONFIG_HPP
+#define HIPROPE_MODEL_CONFIG_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,7 +38,7 @@ struct QueryScale {
   std::vector<std::int32_t> layers;
 
   // 1 + beta * ln(1 + floor((position + offset) / period))
-  double at(std::int64_t position) const;
+  HIPROPE_API double at(std::int64_t position) const;
 };
 
 struct ModelConfig {
@@ -56,11 +59,11 @@ struct [[nodiscard]] ModelConfigResult {
 inline constexpr std::size_t kModelConfigSizeLimit = std::size_t{16} << 20;
 
 // `path` is the file, or a folder that holds config.json. A file above kModelConfigSizeLimit bytes is refused unread.
-ModelConfigResult read_model_config(const std::string& path);
-ModelConfigResult parse_model_config(std::string_view text);
+HIPROPE_API ModelConfigResult read_model_config(const std::string& path);
+HIPROPE_API ModelConfigResult parse_model_config(std::string_view text);
 
 // The model_type values read by their own row rather than the generic rules, in table order.
-std::vector<std::string_view> model_config_families();
+HIPROPE_API std::vector<std::string_view> model_config_families();
 
 }  // namespace hiprope
 
