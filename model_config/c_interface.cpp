@@ -58,12 +58,12 @@ void fill(OwnedConfig& owned) {
 }  // namespace
 }  // namespace hiprope
 
-const hiprope_model_config* hiprope_read_model_config(const char* path) try {
+const hiprope_model_config* hiprope_read_model_config(const char* path, std::int32_t strict) try {
   auto owned = std::make_unique<hiprope::OwnedConfig>();
   if (path == nullptr) {
     owned->result.error = "path is null";
   } else {
-    owned->result = hiprope::read_model_config(path);
+    owned->result = hiprope::read_model_config(path, {.strict = strict != 0});
   }
   hiprope::fill(*owned);
   return &owned.release()->c;

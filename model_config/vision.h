@@ -12,4 +12,7 @@ namespace hiprope::model_config_internal {
 // when it has one the table does not know.
 void read_vision(const Fields& root, const std::string& model_type, ModelConfig& model);
 
+// Reads DINOv3, a vision transformer on its own.
+void read_patch_model(const Fields& root, ModelConfig& model);
+
 }  // namespace hiprope::model_config_internal

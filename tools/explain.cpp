@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -105,7 +106,8 @@ void print_text(const ModelConfig& model) {
     }
     const RopeConfig& config = layer.config;
     const Computed computed = compute(config);
-    const double slowest = *std::min_element(computed.inv_freq.begin(), computed.inv_freq.end());
+    const double slowest =
+        std::abs(*std::ranges::min_element(computed.inv_freq, {}, [](double value) { return std::abs(value); }));
     table.add_row(
         {layer.name, layers_text(layer.layers), heads, fmt::format("{}", config.head_dim), rotary_text(config),
          name_of(kPairings, config.pairing), fmt::format("{:.10g}", config.base), layer.rope_type,
@@ -167,7 +169,9 @@ PlotSeries wavelengths(const std::string& name, const RopeConfig& config) {
   const std::vector<double> inv_freq = compute(config).inv_freq;
   for (std::size_t j = 0; j < inv_freq.size(); ++j) {
     // A pair of zero frequency has no wavelength to draw.
-    if (inv_freq[j] > 0) series.points.emplace_back(static_cast<double>(j), 2 * std::numbers::pi / inv_freq[j]);
+    if (inv_freq[j] != 0) {
+      series.points.emplace_back(static_cast<double>(j), 2 * std::numbers::pi / std::abs(inv_freq[j]));
+    }
   }
   return series;
 }
@@ -200,7 +204,7 @@ void write_plot(const ModelConfig& model, const std::string& path) {
 }  // namespace
 
 int run_explain(const ExplainOptions& options) {
-  const ModelConfigResult read = read_model_config(options.config);
+  const ModelConfigResult read = read_model_config(options.config, {.strict = options.strict});
   if (!read) refuse("{}", read.error);
   options.json ? print_json(read.model) : print_text(read.model);
   if (!options.plot.empty()) write_plot(read.model, options.plot);
@@ -213,6 +217,7 @@ void add_explain(CLI::App& app) {
   command->add_option("config", options->config, "A config.json, or the folder that holds one")->required();
   command->add_option("--plot", options->plot, "Write the wavelength of every pair, before and after scaling, as SVG");
   command->add_flag("--json", options->json, "Print one JSON object");
+  command->add_flag("--strict", options->strict, "Refuse a file that would be read by assuming what it does not say");
   command->callback([options] { finish(run_explain(*options)); });
 }
 

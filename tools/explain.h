@@ -9,6 +9,7 @@ struct ExplainOptions {
   std::string config;  // a config.json, or the folder that holds one
   std::string plot;    // where the wavelength plot goes; empty: no plot
   bool json = false;
+  bool strict = false;  // refuse rather than assume
 };
 
 // Prints the report and returns the command's exit status. Throws ToolError when the file cannot be read.

@@ -22,7 +22,7 @@ typedef struct hiprope_layer_type {
   const hiprope_config* config; /* for hiprope_create; NULL where the layers have no RoPE */
   int32_t heads, kv_heads;      /* 0: the file does not say */
   const int32_t* layers;        /* [layer_count], counted from 0 */
-  int32_t layer_count;          /* 0 for a vision tower */
+  int32_t layer_count;          /* 0 for a vision tower and an encoder */
 } hiprope_layer_type;
 
 typedef struct hiprope_model_config {
@@ -42,9 +42,10 @@ typedef struct hiprope_model_config {
   int32_t query_scale_layer_count;
 } hiprope_model_config;
 
-/* Reads `path`, a config.json or the folder that holds one. NULL only when memory runs out; a NULL path and a file that
+/* Reads `path`, a config.json or the folder that holds one. `strict` other than 0 also refuses a file of no known family
+ * and one with a field of rotary embeddings that is not used. NULL only when memory runs out; a NULL path and a file that
  * cannot be read are results with an error. */
-HIPROPE_API const hiprope_model_config* hiprope_read_model_config(const char* path);
+HIPROPE_API const hiprope_model_config* hiprope_read_model_config(const char* path, int32_t strict);
 /* NULL is allowed. */
 HIPROPE_API void hiprope_free_model_config(const hiprope_model_config* model);
 

@@ -1,4 +1,5 @@
-// Reads a model's config.json (Hugging Face form, or Mistral's params.json) into one RopeConfig per layer type.
+// Reads a model's config.json (Hugging Face, Diffusers, DeepSeek, or params.json of Mistral and Meta) into one RopeConfig
+// per layer type.
 //
 // The component model_config: find_package(hiprope COMPONENTS model_config), target hiprope::model_config. Nothing here
 // prints, and only std::bad_alloc is thrown: a result carries either the model or the sentence that says which field
@@ -25,7 +26,7 @@ struct LayerRope {
   RopeConfig config;
   std::int32_t heads = 0;
   std::int32_t kv_heads = 0;
-  std::vector<std::int32_t> layers;  // empty for "vision"
+  std::vector<std::int32_t> layers;  // empty for "vision" and "encoder"
   std::string used_for;              // when not simply every token of `layers`: "sequences of at most 4096 tokens"
 };
 
@@ -44,7 +45,7 @@ struct QueryScale {
 struct ModelConfig {
   std::string model_type;
   bool known_family = true;  // false: read by the generic rules, which the notes then say
-  std::int32_t layer_count = 0;
+  std::int32_t layer_count = 0;  // 0: the file does not say, and the lists of layers are empty
   std::vector<LayerRope> layer_types;
   QueryScale query_scale;
   std::vector<std::string> notes;  // sentences for a person
@@ -58,9 +59,13 @@ struct [[nodiscard]] ModelConfigResult {
 
 inline constexpr std::size_t kModelConfigSizeLimit = std::size_t{16} << 20;
 
+struct ModelConfigOptions {
+  bool strict = false;  // refuses a file of no known family, and one with a field of rotary embeddings that is not used
+};
+
 // `path` is the file, or a folder that holds config.json. A file above kModelConfigSizeLimit bytes is refused unread.
-HIPROPE_API ModelConfigResult read_model_config(const std::string& path);
-HIPROPE_API ModelConfigResult parse_model_config(std::string_view text);
+HIPROPE_API ModelConfigResult read_model_config(const std::string& path, const ModelConfigOptions& options = {});
+HIPROPE_API ModelConfigResult parse_model_config(std::string_view text, const ModelConfigOptions& options = {});
 
 // The model_type values read by their own row rather than the generic rules, in table order.
 HIPROPE_API std::vector<std::string_view> model_config_families();

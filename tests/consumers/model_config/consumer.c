@@ -25,7 +25,7 @@ static int make_ropes(const hiprope_model_config* model) {
 int read_from_c(const char* path);
 
 int read_from_c(const char* path) {
-  const hiprope_model_config* model = hiprope_read_model_config(path);
+  const hiprope_model_config* model = hiprope_read_model_config(path, 1);
   if (model == NULL || model->error != NULL) {
     fprintf(stderr, "%s\n", model == NULL ? "out of memory" : model->error);
     return 1;
@@ -33,7 +33,7 @@ int read_from_c(const char* path) {
   const int failed = make_ropes(model);
   hiprope_free_model_config(model);
 
-  const hiprope_model_config* missing = hiprope_read_model_config("no such file");
+  const hiprope_model_config* missing = hiprope_read_model_config("no such file", 0);
   const int named = missing != NULL && missing->error != NULL && strstr(missing->error, "no such file") != NULL;
   hiprope_free_model_config(missing);
   if (!named) fprintf(stderr, "a missing file was not refused by name\n");
