@@ -14,12 +14,26 @@ struct OwnedConfig {
   ModelConfigResult result;
   std::deque<hiprope_config> configs;
   std::deque<hiprope_layer_type> types;
+  std::deque<hiprope_head_norm> norms;
   std::vector<const hiprope_layer_type*> type_pointers;
   std::vector<const char*> notes;
 };
 
 std::int32_t count_of(const auto& list) {
   return static_cast<std::int32_t>(list.size());
+}
+
+const hiprope_head_norm* add_norm(const HeadNorm& norm, OwnedConfig& owned) {
+  hiprope_head_norm& c = owned.norms.emplace_back();
+  c.kind = static_cast<std::int32_t>(norm.kind);
+  c.weight = static_cast<std::int32_t>(norm.weight);
+  c.rounding = static_cast<std::int32_t>(norm.rounding);
+  c.span = static_cast<std::int32_t>(norm.span);
+  c.order = static_cast<std::int32_t>(norm.order);
+  c.weight_per_head = norm.weight_per_head ? 1 : 0;
+  c.bias = norm.bias ? 1 : 0;
+  c.epsilon = norm.epsilon;
+  return &c;
 }
 
 void add_type(const LayerRope& layer, OwnedConfig& owned) {
@@ -32,6 +46,9 @@ void add_type(const LayerRope& layer, OwnedConfig& owned) {
   type.kv_heads = layer.kv_heads;
   type.layers = layer.layers.data();
   type.layer_count = count_of(layer.layers);
+  type.q_norm = add_norm(layer.q_norm, owned);
+  type.k_norm = add_norm(layer.k_norm, owned);
+  type.v_norm = add_norm(layer.v_norm, owned);
   owned.type_pointers.push_back(&type);
 }
 

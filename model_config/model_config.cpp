@@ -15,6 +15,7 @@
 #include "heads.h"
 #include "json_text.h"
 #include "layers.h"
+#include "norms.h"
 #include "query_scale.h"
 #include "scaling_fields.h"
 #include "unused.h"
@@ -293,6 +294,7 @@ void read_layers(const Fields& root, ModelConfig& model) {
   add_indexer(family, fields, model);
   read_query_scale(family, fields, model);
   add_vision(root, model);
+  read_norms(family, fields, model);
 }
 
 ModelConfig read_model(const Json& object, const ModelConfigOptions& options) {

@@ -25,6 +25,11 @@ using Json = nlohmann::ordered_json;
 constexpr std::array kPairings{"half_split", "interleaved", "blocked"};
 constexpr std::array kAxisLayouts{"chunked", "interleaved", "ernie", "round_robin", "rarest_first", "custom"};
 constexpr std::array kFrequencyLayouts{"continuous", "restart", "strided"};
+constexpr std::array kNormKinds{"unknown", "none", "rms", "layer"};
+constexpr std::array kNormWeights{"none", "w", "1 + w"};
+constexpr std::array kNormRoundings{"never", "after_weight", "after_each", "after_root"};
+constexpr std::array kNormSpans{"head", "row"};
+constexpr std::array kNormOrders{"before", "after"};
 
 template <std::size_t count, typename Enum>
 const char* name_of(const std::array<const char*, count>& names, Enum value) {
@@ -93,6 +98,37 @@ std::string rotary_text(const RopeConfig& config) {
                                    : fmt::format("{} from {}", config.rotary_dim, config.rotary_offset);
 }
 
+bool is_applied(const HeadNorm& norm) {
+  return norm.kind == HeadNorm::Kind::rms || norm.kind == HeadNorm::Kind::layer;
+}
+
+std::string weight_text(const HeadNorm& norm) {
+  return fmt::format("{}{}{}", name_of(kNormWeights, norm.weight), norm.weight_per_head ? " a head" : "",
+                     norm.bias ? ", bias" : "");
+}
+
+// The norms of Q, K and V that a model has, or one line when it has none or they are not known.
+void print_norms(const ModelConfig& model) {
+  Table table({"norm of", "tensor", "kind", "weight", "over", "rotation", "rounded", ">epsilon"});
+  bool any = false;
+  bool known = false;
+  for (const LayerRope& layer : model.layer_types) {
+    for (const auto& [tensor, norm] :
+         {std::pair{"Q", &layer.q_norm}, std::pair{"K", &layer.k_norm}, std::pair{"V", &layer.v_norm}}) {
+      known = known || norm->kind != HeadNorm::Kind::unknown;
+      if (!is_applied(*norm)) continue;
+      any = true;
+      table.add_row({layer.name, tensor, name_of(kNormKinds, norm->kind), weight_text(*norm),
+                     name_of(kNormSpans, norm->span), name_of(kNormOrders, norm->order),
+                     name_of(kNormRoundings, norm->rounding), fmt::format("{:g}", norm->epsilon)});
+    }
+  }
+  fmt::print("\n");
+  if (any) return table.print(stdout);
+  fmt::print("{}\n",
+             known ? "Q and K are not normalised by head or row." : "Whether Q and K are normalised is not known.");
+}
+
 void print_text(const ModelConfig& model) {
   fmt::print("{}, {} layers\n\n", model.model_type, model.layer_count);
   Table table({"layer type", "layers", ">heads", ">head_dim", ">rotary_dim", "pairing", ">base", "scaling",
@@ -116,6 +152,7 @@ void print_text(const ModelConfig& model) {
          slowest > 0 ? fmt::format("{:.4g} tokens a turn", 2 * std::numbers::pi / slowest) : "does not turn"});
   }
   table.print(stdout);
+  print_norms(model);
   fmt::print("\nattention: folded into cos and sin. softmax: multiply the softmax scale by it; never applied here.\n");
   for (const LayerRope& layer : model.layer_types) {
     if (!layer.used_for.empty()) fmt::print("{}: for {}\n", layer.name, layer.used_for);
@@ -123,10 +160,30 @@ void print_text(const ModelConfig& model) {
   for (const std::string& note : model.notes) fmt::print("note: {}\n", note);
 }
 
+Json norm_json(const HeadNorm& norm) {
+  Json json = {{"kind", name_of(kNormKinds, norm.kind)}};
+  if (!is_applied(norm)) return json;
+  json.update(Json{{"weight", name_of(kNormWeights, norm.weight)},
+                   {"weight_per_head", norm.weight_per_head},
+                   {"bias", norm.bias},
+                   {"span", name_of(kNormSpans, norm.span)},
+                   {"rotation", name_of(kNormOrders, norm.order)},
+                   {"rounding", name_of(kNormRoundings, norm.rounding)},
+                   {"epsilon", norm.epsilon}});
+  return json;
+}
+
 Json layer_json(const LayerRope& layer) {
-  Json json = {{"name", layer.name},          {"rotates", layer.rotates}, {"layers", layer.layers},
-               {"used_for", layer.used_for},  {"heads", layer.heads},     {"kv_heads", layer.kv_heads},
-               {"rope_type", layer.rope_type}};
+  Json json = {{"name", layer.name},
+               {"rotates", layer.rotates},
+               {"layers", layer.layers},
+               {"used_for", layer.used_for},
+               {"heads", layer.heads},
+               {"kv_heads", layer.kv_heads},
+               {"rope_type", layer.rope_type},
+               {"q_norm", norm_json(layer.q_norm)},
+               {"k_norm", norm_json(layer.k_norm)},
+               {"v_norm", norm_json(layer.v_norm)}};
   if (!layer.rotates) return json;
   const RopeConfig& config = layer.config;
   const Computed computed = compute(config);

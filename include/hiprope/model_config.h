@@ -14,6 +14,42 @@
 extern "C" {
 #endif
 
+enum hiprope_head_norm_kind {
+  hiprope_head_norm_unknown = 0,
+  hiprope_head_norm_none = 1,
+  hiprope_head_norm_rms = 2,
+  hiprope_head_norm_layer = 3
+};
+enum hiprope_head_norm_weight {
+  hiprope_head_norm_weight_none = 0,
+  hiprope_head_norm_weight_plain = 1,   /* times w */
+  hiprope_head_norm_weight_one_plus = 2 /* times 1 + w */
+};
+/* What is rounded to the tensor's type before the rotation. */
+enum hiprope_head_norm_rounding {
+  hiprope_head_norm_rounding_never = 0,
+  hiprope_head_norm_rounding_after_weight = 1, /* once */
+  hiprope_head_norm_rounding_after_each = 2,   /* after the normalisation, and again after the weight */
+  hiprope_head_norm_rounding_after_root = 3    /* the reciprocal root alone, then the product with x */
+};
+enum hiprope_head_norm_span {
+  hiprope_head_norm_span_head = 0,
+  hiprope_head_norm_span_row = 1 /* all heads together */
+};
+enum hiprope_head_norm_order { hiprope_head_norm_before_rotation = 0, hiprope_head_norm_after_rotation = 1 };
+
+/* How the heads of Q, K or V are normalised; of kind unknown or none the other fields mean nothing. */
+typedef struct hiprope_head_norm {
+  int32_t kind;            /* enum hiprope_head_norm_kind */
+  int32_t weight;          /* enum hiprope_head_norm_weight */
+  int32_t rounding;        /* enum hiprope_head_norm_rounding */
+  int32_t span;            /* enum hiprope_head_norm_span */
+  int32_t order;           /* enum hiprope_head_norm_order */
+  int32_t weight_per_head; /* 1: each head has a weight of its own */
+  int32_t bias;            /* 1: a bias is added after the weight */
+  double epsilon;
+} hiprope_head_norm;
+
 /* One rotary embedding of a model, and the layers that use it. Strings are never NULL. */
 typedef struct hiprope_layer_type {
   const char* name;             /* "all", "full_attention", "sliding_attention", "short", "long", "vision", ... */
@@ -23,6 +59,7 @@ typedef struct hiprope_layer_type {
   int32_t heads, kv_heads;      /* 0: the file does not say */
   const int32_t* layers;        /* [layer_count], counted from 0 */
   int32_t layer_count;          /* 0 for a vision tower and an encoder */
+  const hiprope_head_norm *q_norm, *k_norm, *v_norm; /* never NULL */
 } hiprope_layer_type;
 
 typedef struct hiprope_model_config {
@@ -42,9 +79,9 @@ typedef struct hiprope_model_config {
   int32_t query_scale_layer_count;
 } hiprope_model_config;
 
-/* Reads `path`, a config.json or the folder that holds one. `strict` other than 0 also refuses a file of no known family
- * and one with a field of rotary embeddings that is not used. NULL only when memory runs out; a NULL path and a file that
- * cannot be read are results with an error. */
+/* Reads `path`, a config.json or the folder that holds one. `strict` other than 0 also refuses a file of no known
+ * family and one with a field of rotary embeddings that is not used. NULL only when memory runs out; a NULL path and a
+ * file that cannot be read are results with an error. */
 HIPROPE_API const hiprope_model_config* hiprope_read_model_config(const char* path, int32_t strict);
 /* NULL is allowed. */
 HIPROPE_API void hiprope_free_model_config(const hiprope_model_config* model);

@@ -1,5 +1,5 @@
-// Reads a model's config.json (Hugging Face, Diffusers, DeepSeek, or params.json of Mistral and Meta) into one RopeConfig
-// per layer type.
+// Reads a model's config.json (Hugging Face, Diffusers, DeepSeek, or params.json of Mistral and Meta) into one
+// RopeConfig per layer type.
 //
 // The component model_config: find_package(hiprope COMPONENTS model_config), target hiprope::model_config. Nothing here
 // prints, and only std::bad_alloc is thrown: a result carries either the model or the sentence that says which field
@@ -18,6 +18,31 @@
 
 namespace hiprope {
 
+// How the heads of Q, K or V are normalised beside the rotation: x * 1 / sqrt(mean(x * x) + epsilon) for rms, and the
+// same of x - mean(x) for layer, in float32, then times the weight. docs/variants.md names the models.
+struct HeadNorm {
+  enum class Kind : std::int32_t { unknown, none, rms, layer };
+  enum class Weight : std::int32_t { none, plain, one_plus };  // times w, times 1 + w
+  // What is rounded to the tensor's type before the rotation.
+  enum class Rounding : std::int32_t {
+    never,         // float32 up to the last store
+    after_weight,  // once
+    after_each,    // after the normalisation, and again after the weight
+    after_root     // the reciprocal root alone, then the product with x
+  };
+  enum class Span : std::int32_t { head, row };  // row: all heads of the tensor together
+  enum class Order : std::int32_t { before_rotation, after_rotation };
+
+  Kind kind = Kind::unknown;  // unknown and none: the other fields mean nothing
+  Weight weight = Weight::plain;
+  Rounding rounding = Rounding::after_each;
+  Span span = Span::head;
+  Order order = Order::before_rotation;
+  bool weight_per_head = false;  // each head has a weight of its own; else all heads share one
+  bool bias = false;
+  double epsilon = 0;
+};
+
 // One rotary embedding of a model, and the layers that use it.
 struct LayerRope {
   std::string name;  // "all", "full_attention", "sliding_attention", "main", "compress", "short", "long", "vision"...
@@ -28,6 +53,7 @@ struct LayerRope {
   std::int32_t kv_heads = 0;
   std::vector<std::int32_t> layers;  // empty for "vision" and "encoder"
   std::string used_for;              // when not simply every token of `layers`: "sequences of at most 4096 tokens"
+  HeadNorm q_norm, k_norm, v_norm;
 };
 
 // A factor on the whole of Q that depends on the token's position. The kernels do not apply it: the caller does, after
@@ -44,7 +70,7 @@ struct QueryScale {
 
 struct ModelConfig {
   std::string model_type;
-  bool known_family = true;  // false: read by the generic rules, which the notes then say
+  bool known_family = true;      // false: read by the generic rules, which the notes then say
   std::int32_t layer_count = 0;  // 0: the file does not say, and the lists of layers are empty
   std::vector<LayerRope> layer_types;
   QueryScale query_scale;
