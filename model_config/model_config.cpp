@@ -1,4 +1,4 @@
-// From the text of a config.json to the rotary embeddings of its layers.
+// From a file to the rotary embeddings of its model's layers.
 #include "hiprope/model_config.hpp"
 
 #include <fmt/format.h>
@@ -6,14 +6,16 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "families.h"
 #include "fields.h"
+#include "file_contents.h"
 #include "formats.h"
+#include "gguf_model.h"
 #include "heads.h"
 #include "json_text.h"
+#include "layer_rope.h"
 #include "layers.h"
 #include "norms.h"
 #include "query_scale.h"
@@ -53,35 +55,6 @@ std::optional<Fields> find_rope_fields(const Fields& fields, std::string_view na
   if (!rope->object().contains(name)) refuse(rope->name(name) + " is missing");
   absent = !rope->has(name);
   return absent ? std::nullopt : rope->nested(name);
-}
-
-// What the core says about the config, so that a result is never one that hiprope_create refuses.
-void check(const LayerRope& layer) {
-  const hiprope_config config = layer.config.to_c();
-  hiprope_frequency_report report{};
-  report.size = sizeof(report);
-  if (hiprope_frequencies(&config, &report) != hiprope_ok) {
-    refuse(fmt::format("{}: {}", layer.name, hiprope_last_error()));
-  }
-}
-
-// Longrope is two embeddings: one for sequences up to the original length, one for longer ones.
-void split_longrope(LayerRope layer, std::vector<LayerRope>& layers) {
-  const std::int64_t original = layer.config.scaling.original_max_positions;
-  const std::string prefix = layer.name == "all" ? "" : layer.name + ".";
-  if (layer.config.max_positions <= original) {
-    layers.push_back(std::move(layer));
-    return;
-  }
-  LayerRope& short_layer = layers.emplace_back(layer);
-  short_layer.name = prefix + "short";
-  short_layer.used_for = fmt::format("sequences of at most {} tokens", original);
-  short_layer.config.scaling.sequence_length = original;
-  short_layer.config.max_positions = original;
-  layer.name = prefix + "long";
-  layer.used_for = fmt::format("sequences of more than {} tokens", original);
-  layer.config.scaling.sequence_length = layer.config.max_positions;
-  layers.push_back(std::move(layer));
 }
 
 // Qwen 1 raises the base with the length of the sequence: in steps, one each time the trained length doubles.
@@ -297,6 +270,14 @@ void read_layers(const Fields& root, ModelConfig& model) {
   read_norms(family, fields, model);
 }
 
+// Names what was not used, and refuses it when strict.
+void finish(const Fields& file, const ModelConfigOptions& options, ModelConfig& model) {
+  const auto unused = unused_rope_fields(file);
+  if (!unused.empty()) model.notes.push_back(unused_note(unused, model));
+  if (options.strict && !unused.empty()) refuse("strict: " + model.notes.back());
+  if (options.strict && !model.known_family) refuse("strict: " + model.notes.front());
+}
+
 ModelConfig read_model(const Json& object, const ModelConfigOptions& options) {
   ModelConfig model;
   SeenFields seen;
@@ -312,10 +293,26 @@ ModelConfig read_model(const Json& object, const ModelConfigOptions& options) {
   } else {
     read_layers(root, model);
   }
-  const auto unused = unused_rope_fields(file);
-  if (!unused.empty()) model.notes.push_back(unused_note(unused, model));
-  if (options.strict && !unused.empty()) refuse("strict: " + model.notes.back());
-  if (options.strict && !model.known_family) refuse("strict: " + model.notes.front());
+  finish(file, options, model);
+  return model;
+}
+
+ModelConfig read_gguf(std::string_view bytes, const ModelConfigOptions& options) {
+  ModelConfig model;
+  SeenFields seen;
+  const Gguf gguf = parse_gguf(bytes);
+  read_gguf_model(gguf, seen, model);
+  std::vector<LayerRope> layers;
+  for (LayerRope& layer : model.layer_types) {
+    if (layer.rotates) check(layer);
+    if (layer.config.scaling.type == ScalingType::longrope) {
+      split_longrope(std::move(layer), layers);
+    } else {
+      layers.push_back(std::move(layer));
+    }
+  }
+  model.layer_types = std::move(layers);
+  finish(Fields(gguf.metadata, "", seen), options, model);
   return model;
 }
 
@@ -325,12 +322,14 @@ ModelConfig read_model(const Json& object, const ModelConfigOptions& options) {
 ModelConfigResult parse_model_config(std::string_view text, const ModelConfigOptions& options) {
   using namespace model_config_internal;
   ModelConfigResult result;
-  if (text.size() > kModelConfigSizeLimit) {
-    result.error = fmt::format("the text has {} bytes; the limit is {}", text.size(), kModelConfigSizeLimit);
-    return result;
-  }
   try {
-    result.model = read_model(parse_json(text), options);
+    if (is_gguf(text)) {
+      result.model = read_gguf(text, options);
+    } else if (text.size() > kModelConfigSizeLimit) {
+      refuse(fmt::format("the text has {} bytes; the limit is {}", text.size(), kModelConfigSizeLimit));
+    } else {
+      result.model = read_model(parse_json(text), options);
+    }
   } catch (const Refusal& refusal) {
     result.error = refusal.sentence;
   } catch (const Json::exception& error) {
@@ -347,21 +346,12 @@ ModelConfigResult read_model_config(const std::string& path, const ModelConfigOp
   std::error_code code;
   std::filesystem::path file = path;
   if (std::filesystem::is_directory(file, code)) file /= "config.json";
-  const std::uintmax_t size = std::filesystem::file_size(file, code);
-  if (!code && size > kModelConfigSizeLimit) {
-    result.error = fmt::format("{} has {} bytes; the limit is {}", file.string(), size, kModelConfigSizeLimit);
+  const model_config_internal::FileContents contents(file.string());
+  if (!contents.error().empty()) {
+    result.error = contents.error();
     return result;
   }
-  // A pipe has no size, so the reading is bounded as well.
-  std::ifstream stream(file, std::ios::binary);
-  std::string text(kModelConfigSizeLimit + 1, '\0');
-  if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!stream.is_open() || stream.bad()) {
-    result.error = fmt::format("{} cannot be read", file.string());
-    return result;
-  }
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  result = parse_model_config(text, options);
+  result = parse_model_config(contents.bytes(), options);
   if (!result) result.error = file.string() + ": " + result.error;
   return result;
 }
