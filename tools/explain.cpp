@@ -1,4 +1,5 @@
-// `hiprope explain`: reads a config.json and tells a person, or a program, what its rotary embeddings are.
+// `hiprope explain`: reads a config.json or a GGUF file and tells a person, or a program, what its rotary embeddings
+// are.
 #include "tools/explain.h"
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 
 #include "hiprope/model_config.hpp"
 #include "tools/commands.h"
+#include "tools/output.h"
 #include "tools/svg_plot.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
@@ -130,7 +132,8 @@ void print_norms(const ModelConfig& model) {
 }
 
 void print_text(const ModelConfig& model) {
-  fmt::print("{}, {} layers\n\n", model.model_type, model.layer_count);
+  fmt::print("{}, {}\n\n", printable(model.model_type),
+             model.layer_count == 0 ? "layers unknown" : fmt::format("{} layers", model.layer_count));
   Table table({"layer type", "layers", ">heads", ">head_dim", ">rotary_dim", "pairing", ">base", "scaling",
                ">attention", ">softmax", ">positions", "axes", ">table", ">slowest pair"});
   for (const LayerRope& layer : model.layer_types) {
@@ -155,9 +158,9 @@ void print_text(const ModelConfig& model) {
   print_norms(model);
   fmt::print("\nattention: folded into cos and sin. softmax: multiply the softmax scale by it; never applied here.\n");
   for (const LayerRope& layer : model.layer_types) {
-    if (!layer.used_for.empty()) fmt::print("{}: for {}\n", layer.name, layer.used_for);
+    if (!layer.used_for.empty()) fmt::print("{}: for {}\n", printable(layer.name), printable(layer.used_for));
   }
-  for (const std::string& note : model.notes) fmt::print("note: {}\n", note);
+  for (const std::string& note : model.notes) fmt::print("note: {}\n", printable(note));
 }
 
 Json norm_json(const HeadNorm& norm) {
@@ -208,7 +211,7 @@ Json layer_json(const LayerRope& layer) {
   return json;
 }
 
-void print_json(const ModelConfig& model) {
+void print_model_json(const ModelConfig& model) {
   Json layer_types = Json::array();
   for (const LayerRope& layer : model.layer_types) layer_types.push_back(layer_json(layer));
   Json json = {{"model_type", model.model_type},   {"known_family", model.known_family},
@@ -218,11 +221,11 @@ void print_json(const ModelConfig& model) {
     json["query_scale"] = {
         {"beta", scale.beta}, {"period", scale.period}, {"offset", scale.offset}, {"layers", scale.layers}};
   }
-  fmt::print("{}\n", json.dump(2));
+  print_json(json);
 }
 
 PlotSeries wavelengths(const std::string& name, const RopeConfig& config) {
-  PlotSeries series{name, {}};
+  PlotSeries series{printable(name), {}};
   const std::vector<double> inv_freq = compute(config).inv_freq;
   for (std::size_t j = 0; j < inv_freq.size(); ++j) {
     // A pair of zero frequency has no wavelength to draw.
@@ -234,7 +237,7 @@ PlotSeries wavelengths(const std::string& name, const RopeConfig& config) {
 }
 
 void write_plot(const ModelConfig& model, const std::string& path) {
-  Plot plot{.title = fmt::format("{}: wavelength of each rotary pair", model.model_type),
+  Plot plot{.title = fmt::format("{}: wavelength of each rotary pair", printable(model.model_type)),
             .x_label = "pair",
             .y_label = "wavelength (positions a turn)",
             .series = {},
@@ -263,15 +266,17 @@ void write_plot(const ModelConfig& model, const std::string& path) {
 int run_explain(const ExplainOptions& options) {
   const ModelConfigResult read = read_model_config(options.config, {.strict = options.strict});
   if (!read) refuse("{}", read.error);
-  options.json ? print_json(read.model) : print_text(read.model);
+  options.json ? print_model_json(read.model) : print_text(read.model);
   if (!options.plot.empty()) write_plot(read.model, options.plot);
   return kPassed;
 }
 
 void add_explain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
-  CLI::App* command = app.add_subcommand("explain", "Say what a model's config.json means for its rotary embeddings");
-  command->add_option("config", options->config, "A config.json, or the folder that holds one")->required();
+  CLI::App* command =
+      app.add_subcommand("explain", "Say what a model's config.json or GGUF file means for its rotary embeddings");
+  command->add_option("config", options->config, "A config.json, the folder that holds one, or a GGUF file")
+      ->required();
   command->add_option("--plot", options->plot, "Write the wavelength of every pair, before and after scaling, as SVG");
   command->add_flag("--json", options->json, "Print one JSON object");
   command->add_flag("--strict", options->strict, "Refuse a file that would be read by assuming what it does not say");
