@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace hiprope::model_config_internal {
@@ -41,8 +42,9 @@ class Reader {
   }
   template <typename Number>
   Number number(std::string_view what) {
+    const std::string_view part = take(sizeof(Number), what);
     Number value;
-    std::memcpy(&value, take(sizeof(value), what).data(), sizeof(value));
+    std::copy_n(part.begin(), sizeof(value), reinterpret_cast<char*>(&value));
     return value;
   }
   std::string_view string(std::string_view what) { return take(number<std::uint64_t>(what), what); }
