@@ -66,6 +66,12 @@ constexpr Architecture kArchitectures[] = {
     {.name = "arcee", .pairs = Pairs::interleaved},
     {.name = "ernie4_5", .pairs = Pairs::interleaved},
     {.name = "ernie4_5-moe", .pairs = Pairs::interleaved},
+    {.name = "llada-moe"},
+    {.name = "rnd1"},
+    {.name = "grovemoe"},
+    {.name = "pangu-embedded"},
+    {.name = "jais2"},
+    {.name = "cohere2moe", .pairs = Pairs::interleaved, .period = 4, .full_first = true, .full = Full::rest},
     {.name = "falcon"},
     {.name = "falcon-h1"},
     {.name = "grok"},
@@ -156,6 +162,9 @@ class File {
     if (row != std::end(kArchitectures)) {
       architecture_ = *row;
       return;
+    }
+    if (name_ == "deepseek4") {
+      refuse("general.architecture \"deepseek4\": its layers of two bases are read from config.json alone");
     }
     model.known_family = false;
     model.notes.push_back(

@@ -36,7 +36,7 @@ std::optional<Fields> find_mpt_scaling(const Fields& attention) {
   if (dail && implementation == "dail" && dail->text("type").value_or("original") != "original") {
     refuse(dail->name("type") + " is not \"original\": xPos needs a decay that differs between Q and K");
   }
-  const auto scaling = attention.nested("rope_hf_config");
+  auto scaling = attention.nested("rope_hf_config");
   if (!scaling || implementation != "hf" || scaling->text("type") == "no_scaling") return std::nullopt;
   return scaling;
 }

@@ -281,6 +281,7 @@ TEST(gguf, unknown_architectures_and_unused_keys_are_named) {
 }
 
 TEST(gguf, keys_are_refused_by_name) {
+  expect_refused(small("deepseek4").bytes(), "\"deepseek4\"");
   expect_refused(GgufWriter().bytes(), "general.architecture is missing");
   GgufWriter bare;
   expect_refused(bare.text("general.architecture", "llama").bytes(), "llama.block_count is missing");
