@@ -10,6 +10,32 @@ constexpr Pairing kInterleaved = Pairing::interleaved;
 constexpr Role kSliding = {.name = "sliding_attention", .base_key = "rope_local_base_freq", .base = 10000};
 constexpr Role kGemmaGlobal = {.name = "full_attention", .base_key = "rope_theta", .base = 1e6, .scaled = true};
 
+constexpr Role kGemma4Local = {
+    .name = "sliding_attention", .base_key = "rope_local_base_freq", .base = 10000, .partial = 1, .whole_head = true};
+constexpr Family kDeepseekV4 = {
+    .model_type = "deepseek_v4",
+    .pairing = kInterleaved,
+    .heads = HeadRule::last_dims,
+    .layers = LayerRule::local_global,
+    .head_dim = 512,
+    .local = {.name = "main", .base_key = "rope_theta", .base = 10000},
+    .global = {.name = "compress", .base_key = "compress_rope_theta", .base = 160000, .scaled = true},
+    .yarn_attention = 1,
+    .indexer = true,
+    .indexer_pairing = kInterleaved,
+    .indexer_at_end = true};
+constexpr Family kStep3 = {.model_type = "step3p5",
+                           .layers = LayerRule::local_global,
+                           .base = 0,
+                           .local = {.name = "sliding_attention", .heads_object = "attention_other_setting"},
+                           .global = {.name = "full_attention", .scaled = true}};
+constexpr Family kExaone = {.model_type = "exaone4", .layers = LayerRule::nope_full, .interval = 4};
+
+constexpr Family named(Family family, std::string_view model_type) {
+  family.model_type = model_type;
+  return family;
+}
+
 constexpr Family kFamilies[] = {
     {.model_type = "llama"},
     {.model_type = "llama4",
@@ -21,6 +47,8 @@ constexpr Family kFamilies[] = {
     {.model_type = "mistral"},
     {.model_type = "mixtral", .base = 1e6},
     {.model_type = "mistral_native", .pairing = kInterleaved},
+    {.model_type = "meta_native", .pairing = kInterleaved},
+    {.model_type = "deepseek_native", .pairing = kInterleaved, .heads = HeadRule::mla, .softmax_mscale = true},
     {.model_type = "ministral3", .base = 1e6},
     {.model_type = "mistral4", .pairing = kInterleaved, .heads = HeadRule::mla},
     {.model_type = "qwen2"},
@@ -37,8 +65,12 @@ constexpr Family kFamilies[] = {
     {.model_type = "qwen2_vl", .base = 1e6},
     {.model_type = "qwen2_5_vl", .base = 1e6},
     {.model_type = "qwen2_5_omni", .base = 1e6},
-    {.model_type = "qwen3_vl", .base = 5e5, .head_dim = 128, .axis_layout = AxisLayout::interleaved},
-    {.model_type = "qwen3_vl_moe", .base = 5e5, .axis_layout = AxisLayout::interleaved},
+    {.model_type = "qwen3_vl",
+     .base = 5e5,
+     .head_dim = 128,
+     .axis_layout = AxisLayout::interleaved,
+     .sections = {24, 20, 20}},
+    {.model_type = "qwen3_vl_moe", .base = 5e5, .axis_layout = AxisLayout::interleaved, .sections = {24, 20, 20}},
     {.model_type = "qwen3_omni_moe", .base = 1e6, .axis_layout = AxisLayout::interleaved},
     {.model_type = "paddleocr_vl", .base = 5e5},
     {.model_type = "gemma", .head_dim = 256},
@@ -71,11 +103,12 @@ constexpr Family kFamilies[] = {
      .layer_count = 30,
      .max_positions = 131072,
      .interval = 6,
-     .local = kSliding,
+     .local = kGemma4Local,
      .global = {.name = "full_attention",
                 .base_key = "rope_theta",
                 .base = 1e6,
                 .scaled = true,
+                .proportional = true,
                 .partial = 0.25,
                 .prefix = "global_",
                 .kv_heads_key = "num_global_key_value_heads",
@@ -103,6 +136,7 @@ constexpr Family kFamilies[] = {
      .global = {.name = "full_attention", .base_key = "rope_theta", .base = 10000, .scaled = true}},
     {.model_type = "granite"},
     {.model_type = "granitemoe"},
+    {.model_type = "granitemoehybrid", .layers = LayerRule::if_rotary, .rotary_type = "rope"},
     {.model_type = "nemotron", .partial = 0.5},
     {.model_type = "nemotron_h", .layers = LayerRule::no_rope},
     {.model_type = "smollm3", .layers = LayerRule::nope_every, .base = 2e6, .interval = 4},
@@ -130,16 +164,8 @@ constexpr Family kFamilies[] = {
      .heads = HeadRule::mla,
      .softmax_mscale = true,
      .indexer = true},
-    {.model_type = "deepseek_v4",
-     .pairing = kInterleaved,
-     .heads = HeadRule::last_dims,
-     .layers = LayerRule::local_global,
-     .head_dim = 512,
-     .local = {.name = "main", .base_key = "rope_theta", .base = 10000},
-     .global = {.name = "compress", .base_key = "compress_rope_theta", .base = 160000, .scaled = true},
-     .yarn_attention = 1,
-     .indexer = true,
-     .indexer_pairing = kInterleaved},
+    kDeepseekV4,
+    named(kDeepseekV4, "deepseek_ref"),  // as SGLang converts it
     {.model_type = "kimi_k2", .pairing = kInterleaved, .heads = HeadRule::mla, .softmax_mscale = true},
     {.model_type = "longcat_flash",
      .pairing = kInterleaved,
@@ -190,7 +216,54 @@ constexpr Family kFamilies[] = {
     {.model_type = "starcoder2"},
     {.model_type = "arcee"},
     {.model_type = "helium", .pairing = kInterleaved},
-    {.model_type = "exaone4", .layers = LayerRule::nope_full, .interval = 4},
+    kExaone,
+    named(kExaone, "exaone4_5_text"),
+    named(kExaone, "exaone4_5"),
+    named(kExaone, "exaone_moe"),
+    named(kExaone, "afmoe"),
+    {.model_type = "mllama", .base = 5e5},
+    {.model_type = "minicpm3", .heads = HeadRule::mla, .softmax_mscale = true},
+    {.model_type = "nanochat", .negative = true},
+    {.model_type = "cosmos3_edge",
+     .base = 1e8,
+     .head_dim = 128,
+     .axis_layout = AxisLayout::interleaved,
+     .sections = {24, 20, 20}},
+    {.model_type = "hy_v4", .heads = HeadRule::mla, .softmax_mscale = true, .indexer = true, .indexer_at_end = true},
+    {.model_type = "hy_v4_vl",
+     .pairing = kInterleaved,
+     .heads = HeadRule::mla,
+     .softmax_mscale = true,
+     .axis_layout = AxisLayout::interleaved,
+     .sections = {12, 10, 10},
+     .indexer = true,
+     .indexer_pairing = kInterleaved,
+     .indexer_at_end = true},
+    {.model_type = "qwen"},
+    {.model_type = "olmoe"},
+    {.model_type = "flex_olmo", .base = 5e5},
+    {.model_type = "dots1"},
+    {.model_type = "lfm2", .base = 1e6},
+    {.model_type = "lfm2_moe", .base = 1e6},
+    {.model_type = "chameleon"},
+    {.model_type = "bailing_moe_v2", .partial = 0.5},
+    kStep3,
+    named(kStep3, "step3p7"),
+    {.model_type = "kimi_linear", .layers = LayerRule::no_rope},
+    {.model_type = "jamba", .layers = LayerRule::no_rope},
+    {.model_type = "zamba2", .layers = LayerRule::if_flag, .hidden_factor = 2, .rotary_flag = "use_mem_rope"},
+    {.model_type = "dbrx"},
+    {.model_type = "mpt", .layers = LayerRule::if_flag, .rotary_flag = "rope"},
+    {.model_type = "phi3small", .base = 1e6},
+    {.model_type = "dia", .encoder = "encoder_"},
+    {.model_type = "moonshine",
+     .pairing = kInterleaved,
+     .partial = 0.9,
+     .max_positions = 512,
+     .shared = {.scaled = true, .prefix = "decoder_"},
+     .encoder = "encoder_"},
+    {.model_type = "roformer", .pairing = kInterleaved, .max_positions = 1536},
+    {.model_type = "recurrent_gemma", .partial = 0.5, .max_positions = 8192},
 };
 
 constexpr std::string_view kLlama4Note =
@@ -212,11 +285,21 @@ constexpr VisionFamily kVisionFamilies[] = {
     {.model_type = "ernie4_5_moe_vl"},
     {.model_type = "ernie4_5_vl_moe"},
     {.model_type = "kimi_k25", .axis_layout = AxisLayout::round_robin},
-    {.model_type = "pixtral", .frequency_layout = FrequencyLayout::strided},
-    {.model_type = "llama4_vision_model", .pairing = Pairing::interleaved, .note = kLlama4Note},
+    {.model_type = "pixtral", .frequency_layout = FrequencyLayout::strided, .grid_of_image_size = true},
+    {.model_type = "llama4_vision_model",
+     .pairing = Pairing::interleaved,
+     .grid_of_image_size = true,
+     .note = kLlama4Note},
     {.model_type = "gemma4_vision", .pairing = Pairing::blocked, .base = 100},
     {.model_type = "minimax_m3_vl", .axes = 3},
     {.model_type = "minimax_m3_vl_vision", .axes = 3},
+};
+
+// A count of 0: as many as the heads.
+constexpr TextDefaults kTextDefaults[] = {
+    {"llama", 4096, 32, 32, 0, 2048},   {"mistral", 4096, 32, 32, 8, 131072}, {"mixtral", 4096, 32, 32, 8, 131072},
+    {"qwen2", 4096, 32, 32, 32, 32768}, {"qwen3", 4096, 32, 32, 32, 32768},   {"gemma", 3072, 28, 16, 16, 8192},
+    {"gemma2", 2304, 26, 8, 4, 8192},   {"phi3", 3072, 32, 32, 0, 4096},
 };
 
 }  // namespace
@@ -236,6 +319,11 @@ const Family* find_family(std::string_view model_type) {
     row = std::ranges::find(kFamilies, model_type, &Family::model_type);
   }
   return row == std::end(kFamilies) ? nullptr : row;
+}
+
+const TextDefaults* find_text_defaults(std::string_view model_type) {
+  const auto* row = std::ranges::find(kTextDefaults, model_type, &TextDefaults::model_type);
+  return row == std::end(kTextDefaults) ? nullptr : row;
 }
 
 const VisionFamily* find_vision_family(std::string_view vision_type, std::string_view model_type) {

@@ -38,8 +38,18 @@ void refuse(std::string sentence) {
 }
 
 const Json* Fields::find(std::string_view name) const {
+  seen_->insert(path_ + std::string(name));
   const auto member = object_->find(name);
   return member == object_->end() || member->is_null() ? nullptr : &*member;
+}
+
+void Fields::pass_over(Names names) const {
+  for (const std::string_view field : names) seen_->insert(name(field));
+}
+
+bool Fields::is_null(std::string_view name) const {
+  const auto member = object_->find(name);
+  return member != object_->end() && member->is_null();
 }
 
 const Json* Fields::find(Names names, std::string_view* found) const {
@@ -64,6 +74,25 @@ std::optional<double> Fields::number(Names names) const {
   std::string_view found;
   const Json* value = find(names, &found);
   return value == nullptr ? std::nullopt : std::optional(as_number(*value, name(found)));
+}
+
+std::optional<double> Fields::number_of_layers(std::string_view field, const std::vector<std::int32_t>& layers) const {
+  const Json* value = find(field);
+  if (value == nullptr || !value->is_array()) return number({field});
+  const std::vector<double> values = numbers(field);
+  std::optional<double> shared;
+  for (const std::int32_t layer : layers) {
+    const auto index = static_cast<std::size_t>(layer);
+    if (index >= values.size()) {
+      refuse(fmt::format("{} is a list of {} entries; layer {} has none", name(field), values.size(), layer));
+    }
+    if (shared && *shared != values[index]) {
+      refuse(fmt::format("{}[{}] is {}, but other layers of the same type have {}", name(field), layer, values[index],
+                         *shared));
+    }
+    shared = values[index];
+  }
+  return shared;
 }
 
 std::optional<std::int64_t> Fields::integer(Names names, std::int64_t minimum, std::int64_t maximum) const {
@@ -95,7 +124,7 @@ std::optional<Fields> Fields::nested(std::string_view field) const {
   const Json* value = find(field);
   if (value == nullptr) return std::nullopt;
   if (!value->is_object()) refuse(fmt::format("{} is {}; it must be an object", name(field), shown(*value)));
-  return Fields(*value, name(field) + ".");
+  return Fields(*value, name(field) + ".", *seen_);
 }
 
 const Json& Fields::list(std::string_view field) const {

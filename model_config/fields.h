@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,21 +22,33 @@ struct Refusal {
 
 [[noreturn]] void refuse(std::string sentence);
 
-// A view of `object`, which must outlive it. `path` is its place in the file, "text_config.", "" for the root. A null
-// member counts as absent everywhere. A list of names holds spellings of one field: if two are present with different
-// values, that is refused.
+// The full names of the fields that some rule has looked at, present or not.
+using SeenFields = std::set<std::string>;
+
+// A view of `object`, which must outlive it, as must `seen`. `path` is its place in the file, "text_config.", "" for
+// the root. A null member counts as absent everywhere. A list of names holds spellings of one field: if two are present
+// with different values, that is refused.
 class Fields {
  public:
-  Fields(const Json& object, std::string path) : object_(&object), path_(std::move(path)) {}
+  Fields(const Json& object, std::string path, SeenFields& seen)
+      : object_(&object), path_(std::move(path)), seen_(&seen) {}
 
   const Json* find(std::string_view name) const;
   const Json* find(Names names, std::string_view* found = nullptr) const;
   bool has(std::string_view name) const { return find(name) != nullptr; }
+  // True when the file says null, which is not the same as saying nothing.
+  bool is_null(std::string_view name) const;
   std::string name(std::string_view field) const { return path_ + std::string(field); }
   const Json& object() const { return *object_; }
   const std::string& path() const { return path_; }
+  SeenFields& seen() const { return *seen_; }
+
+  // Notes that these fields are known and say nothing here.
+  void pass_over(Names names) const;
 
   std::optional<double> number(Names names) const;
+  // A number, or the one that a list with an entry a layer holds for all of `layers`.
+  std::optional<double> number_of_layers(std::string_view name, const std::vector<std::int32_t>& layers) const;
   std::optional<std::int64_t> integer(Names names, std::int64_t minimum, std::int64_t maximum) const;
   std::optional<std::int32_t> count(Names names) const;  // 1 to 2^20
   std::optional<bool> boolean(std::string_view name) const;
@@ -50,6 +63,7 @@ class Fields {
 
   const Json* object_;
   std::string path_;
+  SeenFields* seen_;
 };
 
 // `value`, or the refusal that names the missing field.

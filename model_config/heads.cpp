@@ -17,6 +17,11 @@ std::int32_t require_even(double value, const std::string& what) {
   return static_cast<std::int32_t>(whole);
 }
 
+// Defaults for the text part of a multimodal file, which leaves out what is the default of its class.
+const TextDefaults* text_defaults(const Family& family, const Fields& fields) {
+  return fields.path().empty() ? nullptr : find_text_defaults(family.model_type);
+}
+
 std::int32_t read_kv_heads(const Family& family, const Fields& fields, const Role& role, std::int32_t heads) {
   if (family.heads == HeadRule::mla) return 1;
   if (family.heads == HeadRule::falcon) {
@@ -34,19 +39,30 @@ std::int32_t read_kv_heads(const Family& family, const Fields& fields, const Rol
   if (const auto count = fields.count({role.kv_heads_key.empty() ? std::string_view(own) : role.kv_heads_key})) {
     return *count;
   }
-  if (const auto count = fields.count({"num_key_value_heads", "num_kv_heads", "n_kv_heads"})) return *count;
+  const auto count = fields.count({"num_key_value_heads", "num_kv_heads", "n_kv_heads", "num_attention_groups"});
+  if (count) return *count;
+  if (const auto attention = fields.nested("attn_config")) {
+    if (const auto inner = attention->count({"kv_n_heads"})) return *inner;
+    if (attention->text("attn_type") == "multiquery_attention") return 1;
+  }
+  const TextDefaults* defaults = text_defaults(family, fields);
+  if (defaults != nullptr && defaults->kv_heads != 0 && heads == defaults->heads) return defaults->kv_heads;
   return family.kv_head_count != 0 ? family.kv_head_count : heads;
 }
 
 }  // namespace
 
-HeadShape read_heads(const Family& family, const Fields& fields, const Role& role) {
+HeadShape read_heads(const Family& family, const Fields& whole, const Role& role) {
   HeadShape shape;
+  const auto own = role.heads_object.empty() ? std::nullopt : whole.nested(role.heads_object);
+  const Fields& fields = own && own->has("num_attention_heads") ? *own : whole;
   const std::string own_heads = std::string(role.prefix) + "num_attention_heads";
   const std::string own_dim = std::string(role.prefix) + "head_dim";
   auto heads = fields.count({own_heads});
   if (!heads) heads = fields.count({"num_attention_heads", "n_head", "n_heads", "num_heads"});
   if (!heads && family.head_count != 0) heads = family.head_count;
+  const TextDefaults* defaults = text_defaults(family, fields);
+  if (!heads && defaults != nullptr) heads = defaults->heads;
   shape.heads = require(heads, fields, "num_attention_heads");
   shape.kv_heads = read_kv_heads(family, fields, role, shape.heads);
 
@@ -59,7 +75,9 @@ HeadShape read_heads(const Family& family, const Fields& fields, const Role& rol
   if (!dim) dim = fields.count({"head_dim", "kv_channels", "attention_head_dim"});
   if (!dim && family.head_dim != 0) dim = family.head_dim;
   if (!dim) {
-    const auto hidden = require(fields.count({"hidden_size", "n_embd", "d_model", "dim"}), fields, "hidden_size");
+    auto width = whole.count({"hidden_size", "n_embd", "d_model", "dim"});
+    if (!width && defaults != nullptr) width = defaults->hidden_size;
+    const auto hidden = require(width, whole, "hidden_size") * family.hidden_factor;
     if (hidden % shape.heads != 0) {
       refuse(fmt::format("{} {} is not a multiple of {} heads, and {} is missing", fields.name("hidden_size"), hidden,
                          shape.heads, fields.name("head_dim")));
@@ -78,19 +96,23 @@ std::int64_t read_max_positions(const Family& family, const Fields& fields) {
                                      "max_seq_len", "model_max_length"}) {
     if (const auto value = fields.integer({key}, 1, kPositionLimit)) return *value;
   }
+  if (const TextDefaults* defaults = text_defaults(family, fields)) return defaults->max_positions;
   if (family.max_positions == 0) refuse(fields.name("max_position_embeddings") + " is missing");
   return family.max_positions;
 }
 
-double read_base(const Family& family, const RopeFields& fields, const Role& role, bool nested,
+double read_base(const Family& family, const RopeFields& fields, const LayerGroup& group, bool nested,
                  std::vector<std::string>& notes) {
   const Fields& config = fields.config;
+  const Role& role = group.role;
   const bool own_key = !role.base_key.empty() && role.base_key != "rope_theta";
   std::optional<double> base;
   if (fields.rope && (nested || !own_key)) base = fields.rope->number({"rope_theta"});
   if (own_key && !base) base = config.number({role.base_key});
   if (!own_key) {
-    const auto plain = config.number({"rope_theta", "rotary_emb_base", "rope_base"});
+    const bool listed = config.has("rope_theta") && config.find("rope_theta")->is_array();
+    const auto plain = listed ? config.number_of_layers("rope_theta", group.layers)
+                              : config.number({"rope_theta", "rotary_emb_base", "rope_base", "rope_embedding_base"});
     if (base && plain && *base != *plain) {
       notes.push_back(fmt::format("{} {} overrides {} {}", fields.rope->name("rope_theta"), *base,
                                   config.name("rope_theta"), *plain));
@@ -98,8 +120,12 @@ double read_base(const Family& family, const RopeFields& fields, const Role& rol
     if (!base) base = plain;
     if (const auto ratio = config.number({"rope_ratio"}); ratio && !base) base = family.base * *ratio;
   }
+  if (const auto attention = config.nested("attn_config"); attention && !base) {
+    base = attention->number({"rope_theta"});
+  }
   if (!base) {
     base = role.base != 0 ? role.base : family.base;
+    if (*base == 0) refuse(config.name("rope_theta") + " is missing");
     notes.push_back(fmt::format("{} is absent: {} is the default of {}",
                                 config.name(own_key ? role.base_key : "rope_theta"), *base, family.model_type));
   }
@@ -107,10 +133,14 @@ double read_base(const Family& family, const RopeFields& fields, const Role& rol
   return *base;
 }
 
-double read_partial(const Family& family, const RopeFields& fields, const Role& role, bool& stated) {
+double read_partial(const Family& family, const RopeFields& fields, const LayerGroup& group, bool& stated) {
+  const Role& role = group.role;
   std::optional<double> partial;
   if (fields.rope) partial = fields.rope->number({"partial_rotary_factor"});
-  if (!partial) {
+  if (!partial && !role.whole_head) {
+    partial = fields.config.number_of_layers("partial_rotary_factors", group.layers);
+  }
+  if (!partial && !role.whole_head) {
     partial = fields.config.number(
         {"partial_rotary_factor", "rotary_pct", "rope_pct", "rotary_percentage", "rotary_emb_fraction"});
   }

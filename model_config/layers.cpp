@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::string_view kSlidingName = "sliding_attention";
 constexpr std::string_view kFullName = "full_attention";
-constexpr std::string_view kUnrotated[] = {"nope", "linear_attention", "mamba",    "mamba2",
-                                           "conv", "recurrent",        "lightning"};
-constexpr Role kShared = {.scaled = true};
+constexpr std::string_view kCrossName = "cross_attention";
+constexpr std::string_view kUnrotated[] = {"nope", "linear_attention", "mamba",     "mamba2",
+                                           "conv", "recurrent",        "lightning", kCrossName};
 
 std::vector<std::string> repeat(std::int32_t count, std::string_view name) {
   return std::vector<std::string>(static_cast<std::size_t>(count), std::string(name));
@@ -52,18 +52,35 @@ std::int32_t read_interval(const Family& family, const Fields& fields, Names nam
   return require(fields.count({found}), fields, found);
 }
 
+// The names of a list that may have more entries than the model has layers: those of MTP layers follow.
+std::optional<std::vector<std::string>> listed_names(const Fields& fields, std::int32_t count) {
+  for (const std::string_view key : {"layer_types", "layers_block_type"}) {
+    auto names = fields.texts(key);
+    if (names.empty()) continue;
+    const auto extra = fields.integer({"num_nextn_predict_layers"}, 0, 1 << 20).value_or(0);
+    const auto size = static_cast<std::int64_t>(names.size());
+    if (size != count && size != count + extra) {
+      refuse(fmt::format("{} has {} entries for {} layers", fields.name(key), names.size(), count));
+    }
+    names.resize(static_cast<std::size_t>(count));
+    return names;
+  }
+  const auto period = fields.texts("block_types");
+  if (period.empty()) return std::nullopt;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) names.push_back(period[i % period.size()]);
+  return names;
+}
+
 std::vector<std::string> layer_names(const Family& family, const Fields& fields, std::int32_t count) {
   if (family.layers == LayerRule::nope_every) {
+    // The first says which layers have a window; the second what the list of layers says in full.
+    fields.pass_over({"layer_types", "no_rope_layer_interval"});
     if (!fields.integers("no_rope_layers").empty()) return by_flags(fields, "no_rope_layers", count, "nope", "rope");
     const auto interval = fields.count({"no_rope_layer_interval"}).value_or(family.interval);
     return periodic(count, interval, false, "nope", "rope");
   }
-  if (auto names = fields.texts("layer_types"); !names.empty()) {
-    if (names.size() != static_cast<std::size_t>(count)) {
-      refuse(fmt::format("{} has {} entries for {} layers", fields.name("layer_types"), names.size(), count));
-    }
-    return names;
-  }
+  if (auto names = listed_names(fields, count)) return *std::move(names);
   if (fields.has("compress_ratios")) return by_flags(fields, "compress_ratios", count, kSlidingName, kFullName);
   if (fields.has("hybrid_layer_pattern")) {
     return by_flags(fields, "hybrid_layer_pattern", count, kFullName, kSlidingName);
@@ -81,13 +98,46 @@ std::vector<std::string> layer_names(const Family& family, const Fields& fields,
   return repeat(count, kFullName);
 }
 
+// Layers that attend to what another model made are listed apart: by number, or by a list of one flag a layer.
+void mark_unrotated(const Fields& fields, std::vector<std::string>& names) {
+  for (const std::int32_t layer : fields.integers("cross_attention_layers")) {
+    if (static_cast<std::size_t>(layer) < names.size()) names[static_cast<std::size_t>(layer)] = kCrossName;
+  }
+  if (const Json* flags = fields.find("use_rope_layers"); flags != nullptr && flags->is_array()) {
+    for (std::size_t i = 0; i < std::min(flags->size(), names.size()); ++i) {
+      if (flags->at(i) == false || flags->at(i) == 0) names[i] = "nope";
+    }
+  }
+}
+
+bool has_flag(const Family& family, const Fields& fields) {
+  if (const auto own = fields.boolean(family.rotary_flag)) return *own;
+  const auto attention = fields.nested("attn_config");
+  if (attention) attention->pass_over({"alibi", "alibi_bias_max"});
+  return attention && attention->boolean(family.rotary_flag).value_or(false);
+}
+
 bool has_rope(const Family& family, const Fields& fields, std::vector<std::string>& notes) {
   if (family.layers == LayerRule::no_rope) {
     notes.push_back(fmt::format("{} has no rotary embedding", family.model_type));
     return false;
   }
-  if (family.layers == LayerRule::if_rotary && fields.text("position_embedding_type") != "rotary") {
-    notes.push_back(fields.name("position_embedding_type") + " is not \"rotary\": no rotary embedding");
+  const auto type = fields.text("position_embedding_type");
+  if (family.layers == LayerRule::if_rotary && type != family.rotary_type) {
+    notes.push_back(fmt::format("{} is not \"{}\": no rotary embedding", fields.name("position_embedding_type"),
+                                family.rotary_type));
+    return false;
+  }
+  if (type == "nope" || type == "none" || type == "alibi") {
+    notes.push_back(fmt::format("{} is \"{}\": no rotary embedding", fields.name("position_embedding_type"), *type));
+    return false;
+  }
+  if (family.layers == LayerRule::if_flag && !has_flag(family, fields)) {
+    notes.push_back(fmt::format("{} is not true: no rotary embedding", fields.name(family.rotary_flag)));
+    return false;
+  }
+  if (fields.boolean("mla_use_nope").value_or(false)) {
+    notes.push_back(fields.name("mla_use_nope") + " is true: no rotary embedding");
     return false;
   }
   const bool alibi_size = family.rope_hidden_size != 0 &&
@@ -104,12 +154,18 @@ bool has_rope(const Family& family, const Fields& fields, std::vector<std::strin
 std::int32_t read_layer_count(const Family& family, const Fields& fields) {
   auto count = fields.count({"num_hidden_layers", "n_layer", "n_layers", "num_layers"});
   if (!count && family.layer_count != 0) count = family.layer_count;
-  if (!count) count = fields.count({"encoder_layers"});
-  constexpr std::int32_t kLayerLimit = 65536;
+  if (!count) count = fields.count({"encoder_layers", "decoder_num_hidden_layers"});
+  if (const TextDefaults* defaults = find_text_defaults(family.model_type); !count && !fields.path().empty()) {
+    if (defaults != nullptr) count = defaults->layers;
+  }
+  for (const std::string_view key : {"layer_types", "layers_block_type"}) {
+    const auto names = fields.texts(key);
+    if (!count && !names.empty()) count = static_cast<std::int32_t>(names.size());
+  }
   if (count && *count > kLayerLimit) {
     refuse(fmt::format("{} is {}; the limit is {}", fields.name("num_hidden_layers"), *count, kLayerLimit));
   }
-  return require(count, fields, "num_hidden_layers");
+  return count.value_or(0);
 }
 
 bool has_nested_types(const Fields& rope) {
@@ -120,18 +176,27 @@ bool has_nested_types(const Fields& rope) {
 std::vector<LayerGroup> group_layers(const Family& family, const Fields& fields, std::int32_t layer_count,
                                      std::vector<std::string>& notes) {
   const bool rotates = has_rope(family, fields, notes);
-  const auto names = rotates ? layer_names(family, fields, layer_count) : repeat(layer_count, kFullName);
+  const std::int32_t shown = layer_count != 0 ? layer_count : std::max(family.interval, 1);
+  auto names = rotates ? layer_names(family, fields, shown) : repeat(shown, kFullName);
+  if (rotates) {
+    mark_unrotated(fields, names);
+  } else {
+    fields.pass_over({"max_position_embeddings", "rope_theta", "rope_scaling", "rope_parameters",
+                      "partial_rotary_factor", "layer_types", "position_embedding_type", "mla_use_nope",
+                      "qk_nope_head_dim", "qk_rope_head_dim"});
+  }
+  const auto scaled_types = fields.texts("yarn_only_types");
   auto rope = fields.nested("rope_parameters");
   if (!rope) rope = fields.nested("rope_scaling");
   const bool by_type = rope && has_nested_types(*rope);
   // Without a window no layer is a sliding one, and then the full ones rotate.
-  const bool full_rotates = family.layers != LayerRule::nope_full || !fields.has("sliding_window");
+  const bool full_rotates = family.layers != LayerRule::nope_full || fields.is_null("sliding_window");
 
   std::vector<LayerGroup> groups;
   std::vector<std::string> members;  // of each group: its layer types, joined
-  for (std::int32_t i = 0; i < layer_count; ++i) {
+  for (std::int32_t i = 0; i < shown; ++i) {
     const std::string& type = names[static_cast<std::size_t>(i)];
-    LayerGroup group{.name = by_type ? type : "", .rotates = rotates, .role = kShared, .layers = {}};
+    LayerGroup group{.name = by_type ? type : "", .rotates = rotates, .role = family.shared, .layers = {}};
     if (std::ranges::find(kUnrotated, type) != std::end(kUnrotated) || (type == kFullName && !full_rotates)) {
       group.name = type;
       group.rotates = false;
@@ -139,6 +204,7 @@ std::vector<LayerGroup> group_layers(const Family& family, const Fields& fields,
       group.role = type == kSlidingName ? family.local : family.global;
       group.name = group.role.name;
     }
+    if (!scaled_types.empty()) group.role.scaled = std::ranges::find(scaled_types, type) != scaled_types.end();
     auto same = std::ranges::find(groups, group.name, &LayerGroup::name);
     if (same == groups.end()) {
       groups.push_back(group);
@@ -152,6 +218,9 @@ std::vector<LayerGroup> group_layers(const Family& family, const Fields& fields,
   }
   if (const auto unnamed = std::ranges::find(groups, "", &LayerGroup::name); unnamed != groups.end()) {
     unnamed->name = groups.size() == 1 ? "all" : members[static_cast<std::size_t>(unnamed - groups.begin())];
+  }
+  if (layer_count == 0) {
+    for (LayerGroup& group : groups) group.layers.clear();
   }
   return groups;
 }

@@ -122,6 +122,7 @@ void note_unused(const Fields& rope, const TypeRow& type, std::vector<std::strin
     const auto used_alias = [&](const Parameter& row) {
       return row.alias == key && (row.used_by & bit(type.type)) != 0;
     };
+    rope.seen().insert(rope.name(key));
     if (value.is_null() || std::ranges::any_of(kParameters, used) || std::ranges::any_of(kParameters, used_alias) ||
         std::ranges::any_of(kOtherFields, used)) {
       continue;
@@ -206,11 +207,52 @@ void settle_yarn(const Family& family, const Fields& rope, std::string_view spel
   }
 }
 
+// A table has a row for every position of the scaled context. A file whose length is not above the trained one states
+// the length before scaling; linear and ntk files have one length, which vLLM reads that way too.
+void extend_positions(const Family& family, const Fields& rope, const Fields& fields, LayerRope& layer,
+                      std::vector<std::string>& notes) {
+  RopeConfig& config = layer.config;
+  const ScalingType type = config.scaling.type;
+  std::int64_t trained = config.scaling.original_max_positions;
+  if (type == ScalingType::linear || type == ScalingType::ntk) {
+    // Gemma 3 states the length of its global layers, which alone are scaled.
+    if (family.layers == LayerRule::local_global) return;
+    trained = rope.integer({"original_max_position_embeddings"}, 1, kPositionLimit).value_or(config.max_positions);
+    const auto longest = fields.integer({"max_sequence_length"}, 1, kPositionLimit);
+    if (longest && *longest > config.max_positions) trained = config.max_positions = *longest;
+    if (longest) return;
+  } else if (type != ScalingType::yarn && (type != ScalingType::llama3 || config.max_positions > trained)) {
+    return;
+  }
+  const double scaled = std::floor(static_cast<double>(trained) * config.scaling.factor);
+  if (scaled <= static_cast<double>(config.max_positions)) return;
+  if (scaled > static_cast<double>(kPositionLimit)) refuse(rope.name("factor") + " makes the context too long");
+  notes.push_back(fmt::format("{}: {} positions are {} times the {} before scaling", layer.name, scaled,
+                              config.scaling.factor, trained));
+  config.max_positions = static_cast<std::int64_t>(scaled);
+}
+
+void make_proportional(const Fields& rope, double partial, RopeConfig& config) {
+  config.scaling.type = ScalingType::proportional;
+  config.scaling.active_pairs = static_cast<std::int32_t>(std::floor(partial * config.head_dim / 2));
+  config.rotary_dim = config.head_dim;
+  if (config.scaling.active_pairs < 1) refuse(rope.name("partial_rotary_factor") + " leaves no pair to rotate");
+}
+
+// The sections of a family whose files may leave them out.
+void default_axes(const Family& family, RopeConfig& config) {
+  if (family.sections[0] == 0) return;
+  if (2 * std::accumulate(family.sections.begin(), family.sections.end(), 0) != config.rotary_dim) return;
+  config.axes = static_cast<std::int32_t>(family.sections.size());
+  std::ranges::copy(family.sections, config.sections.begin());
+  config.axis_layout = family.axis_layout;
+}
+
 void read_axes(const Family& family, const Fields& rope, RopeConfig& config) {
   std::string_view key = rope.has("xdrope_section") ? "xdrope_section" : "mrope_section";
   if (!rope.has(key)) {
     if (rope.has("mrope_interleaved") && *rope.boolean("mrope_interleaved")) refuse(rope.name(key) + " is missing");
-    return;
+    return default_axes(family, config);
   }
   const std::vector<std::int32_t> sections = rope.integers(key);
   if (sections.size() < 2 || sections.size() > config.sections.size()) {
@@ -239,10 +281,29 @@ void read_axes(const Family& family, const Fields& rope, RopeConfig& config) {
 
 }  // namespace
 
-void read_scaling(const Family& family, const RopeFields& fields, double partial, LayerRope& layer,
+bool is_proportional(const RopeFields& fields, const Role& role) {
+  if (!fields.rope) return role.proportional;
+  return fields.rope->text("rope_type") == "proportional" || fields.rope->text("type") == "proportional";
+}
+
+void read_scaling(const Family& family, const RopeFields& fields, const Role& role, double partial, LayerRope& layer,
                   std::vector<std::string>& notes) {
   layer.rope_type = "default";
-  if (!fields.rope) return;
+  fields.config.pass_over({"original_max_position_embeddings"});
+  const double position_scale = fields.config.number({"rope_position_scale"}).value_or(1);
+  if (!fields.rope) {
+    if (position_scale != 1) {
+      if (position_scale < 1) refuse(fields.config.name("rope_position_scale") + " is below 1");
+      layer.rope_type = "linear";
+      layer.config.scaling.type = ScalingType::linear;
+      layer.config.scaling.factor = position_scale;
+    }
+    if (role.proportional) {
+      layer.rope_type = "proportional";
+      make_proportional(fields.config, partial, layer.config);
+    }
+    return default_axes(family, layer.config);
+  }
   const Fields& rope = *fields.rope;
   RopeConfig& config = layer.config;
   const TypeRow type = find_type(rope);
@@ -292,13 +353,12 @@ void read_scaling(const Family& family, const RopeFields& fields, double partial
                       scaling.original_max_positions));
       break;
     case ScalingType::proportional:
-      scaling.active_pairs = static_cast<std::int32_t>(std::floor(partial * config.head_dim / 2));
-      config.rotary_dim = config.head_dim;
-      if (scaling.active_pairs < 1) refuse(rope.name("partial_rotary_factor") + " leaves no pair to rotate");
+      make_proportional(rope, partial, config);
       break;
     default:
       break;
   }
+  extend_positions(family, rope, fields.config, layer, notes);
   read_axes(family, rope, config);
 }
 

@@ -7,7 +7,7 @@
 
 #include "families.h"
 #include "fields.h"
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 namespace hiprope::model_config_internal {
 
@@ -17,9 +17,13 @@ struct RopeFields {
   Fields config;
 };
 
+// Whether the parameters, or where there are none the role, turn the first pairs of the whole head.
+bool is_proportional(const RopeFields& fields, const Role& role);
+
 // Completes `layer`, whose head_dim, rotary_dim, base and max_positions are known, with rope_type, scaling and axes.
-// proportional also sets rotary_dim to head_dim. What the file says and the type does not use becomes a note.
-void read_scaling(const Family& family, const RopeFields& fields, double partial, LayerRope& layer,
+// proportional also sets rotary_dim to head_dim; a scaled context is lengthened where the file states the length before
+// scaling. What the file says and the type does not use becomes a note.
+void read_scaling(const Family& family, const RopeFields& fields, const Role& role, double partial, LayerRope& layer,
                   std::vector<std::string>& notes);
 
 }  // namespace hiprope::model_config_internal

@@ -1,4 +1,5 @@
-// `hiprope explain`: reads a config.json and tells a person, or a program, what its rotary embeddings are.
+// `hiprope explain`: reads a config.json or a GGUF file and tells a person, or a program, what its rotary embeddings
+// are.
 #include "tools/explain.h"
 
 #include <fmt/format.h>
@@ -6,12 +7,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "hiprope/model_config.hpp"
 #include "tools/commands.h"
-#include "model_config/model_config.h"
+#include "tools/output.h"
 #include "tools/svg_plot.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
@@ -24,6 +27,11 @@ using Json = nlohmann::ordered_json;
 constexpr std::array kPairings{"half_split", "interleaved", "blocked"};
 constexpr std::array kAxisLayouts{"chunked", "interleaved", "ernie", "round_robin", "rarest_first", "custom"};
 constexpr std::array kFrequencyLayouts{"continuous", "restart", "strided"};
+constexpr std::array kNormKinds{"unknown", "none", "rms", "layer"};
+constexpr std::array kNormWeights{"none", "w", "1 + w"};
+constexpr std::array kNormRoundings{"never", "after_weight", "after_each", "after_root"};
+constexpr std::array kNormSpans{"head", "row"};
+constexpr std::array kNormOrders{"before", "after"};
 
 template <std::size_t count, typename Enum>
 const char* name_of(const std::array<const char*, count>& names, Enum value) {
@@ -92,8 +100,40 @@ std::string rotary_text(const RopeConfig& config) {
                                    : fmt::format("{} from {}", config.rotary_dim, config.rotary_offset);
 }
 
+bool is_applied(const HeadNorm& norm) {
+  return norm.kind == HeadNorm::Kind::rms || norm.kind == HeadNorm::Kind::layer;
+}
+
+std::string weight_text(const HeadNorm& norm) {
+  return fmt::format("{}{}{}", name_of(kNormWeights, norm.weight), norm.weight_per_head ? " a head" : "",
+                     norm.bias ? ", bias" : "");
+}
+
+// The norms of Q, K and V that a model has, or one line when it has none or they are not known.
+void print_norms(const ModelConfig& model) {
+  Table table({"norm of", "tensor", "kind", "weight", "over", "rotation", "rounded", ">epsilon"});
+  bool any = false;
+  bool known = false;
+  for (const LayerRope& layer : model.layer_types) {
+    for (const auto& [tensor, norm] :
+         {std::pair{"Q", &layer.q_norm}, std::pair{"K", &layer.k_norm}, std::pair{"V", &layer.v_norm}}) {
+      known = known || norm->kind != HeadNorm::Kind::unknown;
+      if (!is_applied(*norm)) continue;
+      any = true;
+      table.add_row({layer.name, tensor, name_of(kNormKinds, norm->kind), weight_text(*norm),
+                     name_of(kNormSpans, norm->span), name_of(kNormOrders, norm->order),
+                     name_of(kNormRoundings, norm->rounding), fmt::format("{:g}", norm->epsilon)});
+    }
+  }
+  fmt::print("\n");
+  if (any) return table.print(stdout);
+  fmt::print("{}\n",
+             known ? "Q and K are not normalised by head or row." : "Whether Q and K are normalised is not known.");
+}
+
 void print_text(const ModelConfig& model) {
-  fmt::print("{}, {} layers\n\n", model.model_type, model.layer_count);
+  fmt::print("{}, {}\n\n", printable(model.model_type),
+             model.layer_count == 0 ? "layers unknown" : fmt::format("{} layers", model.layer_count));
   Table table({"layer type", "layers", ">heads", ">head_dim", ">rotary_dim", "pairing", ">base", "scaling",
                ">attention", ">softmax", ">positions", "axes", ">table", ">slowest pair"});
   for (const LayerRope& layer : model.layer_types) {
@@ -105,7 +145,8 @@ void print_text(const ModelConfig& model) {
     }
     const RopeConfig& config = layer.config;
     const Computed computed = compute(config);
-    const double slowest = *std::min_element(computed.inv_freq.begin(), computed.inv_freq.end());
+    const double slowest =
+        std::abs(*std::ranges::min_element(computed.inv_freq, {}, [](double value) { return std::abs(value); }));
     table.add_row(
         {layer.name, layers_text(layer.layers), heads, fmt::format("{}", config.head_dim), rotary_text(config),
          name_of(kPairings, config.pairing), fmt::format("{:.10g}", config.base), layer.rope_type,
@@ -114,17 +155,38 @@ void print_text(const ModelConfig& model) {
          slowest > 0 ? fmt::format("{:.4g} tokens a turn", 2 * std::numbers::pi / slowest) : "does not turn"});
   }
   table.print(stdout);
+  print_norms(model);
   fmt::print("\nattention: folded into cos and sin. softmax: multiply the softmax scale by it; never applied here.\n");
   for (const LayerRope& layer : model.layer_types) {
-    if (!layer.used_for.empty()) fmt::print("{}: for {}\n", layer.name, layer.used_for);
+    if (!layer.used_for.empty()) fmt::print("{}: for {}\n", printable(layer.name), printable(layer.used_for));
   }
-  for (const std::string& note : model.notes) fmt::print("note: {}\n", note);
+  for (const std::string& note : model.notes) fmt::print("note: {}\n", printable(note));
+}
+
+Json norm_json(const HeadNorm& norm) {
+  Json json = {{"kind", name_of(kNormKinds, norm.kind)}};
+  if (!is_applied(norm)) return json;
+  json.update(Json{{"weight", name_of(kNormWeights, norm.weight)},
+                   {"weight_per_head", norm.weight_per_head},
+                   {"bias", norm.bias},
+                   {"span", name_of(kNormSpans, norm.span)},
+                   {"rotation", name_of(kNormOrders, norm.order)},
+                   {"rounding", name_of(kNormRoundings, norm.rounding)},
+                   {"epsilon", norm.epsilon}});
+  return json;
 }
 
 Json layer_json(const LayerRope& layer) {
-  Json json = {{"name", layer.name},          {"rotates", layer.rotates}, {"layers", layer.layers},
-               {"used_for", layer.used_for},  {"heads", layer.heads},     {"kv_heads", layer.kv_heads},
-               {"rope_type", layer.rope_type}};
+  Json json = {{"name", layer.name},
+               {"rotates", layer.rotates},
+               {"layers", layer.layers},
+               {"used_for", layer.used_for},
+               {"heads", layer.heads},
+               {"kv_heads", layer.kv_heads},
+               {"rope_type", layer.rope_type},
+               {"q_norm", norm_json(layer.q_norm)},
+               {"k_norm", norm_json(layer.k_norm)},
+               {"v_norm", norm_json(layer.v_norm)}};
   if (!layer.rotates) return json;
   const RopeConfig& config = layer.config;
   const Computed computed = compute(config);
@@ -149,7 +211,7 @@ Json layer_json(const LayerRope& layer) {
   return json;
 }
 
-void print_json(const ModelConfig& model) {
+void print_model_json(const ModelConfig& model) {
   Json layer_types = Json::array();
   for (const LayerRope& layer : model.layer_types) layer_types.push_back(layer_json(layer));
   Json json = {{"model_type", model.model_type},   {"known_family", model.known_family},
@@ -159,21 +221,23 @@ void print_json(const ModelConfig& model) {
     json["query_scale"] = {
         {"beta", scale.beta}, {"period", scale.period}, {"offset", scale.offset}, {"layers", scale.layers}};
   }
-  fmt::print("{}\n", json.dump(2));
+  print_json(json);
 }
 
 PlotSeries wavelengths(const std::string& name, const RopeConfig& config) {
-  PlotSeries series{name, {}};
+  PlotSeries series{printable(name), {}};
   const std::vector<double> inv_freq = compute(config).inv_freq;
   for (std::size_t j = 0; j < inv_freq.size(); ++j) {
     // A pair of zero frequency has no wavelength to draw.
-    if (inv_freq[j] > 0) series.points.emplace_back(static_cast<double>(j), 2 * std::numbers::pi / inv_freq[j]);
+    if (inv_freq[j] != 0) {
+      series.points.emplace_back(static_cast<double>(j), 2 * std::numbers::pi / std::abs(inv_freq[j]));
+    }
   }
   return series;
 }
 
 void write_plot(const ModelConfig& model, const std::string& path) {
-  Plot plot{.title = fmt::format("{}: wavelength of each rotary pair", model.model_type),
+  Plot plot{.title = fmt::format("{}: wavelength of each rotary pair", printable(model.model_type)),
             .x_label = "pair",
             .y_label = "wavelength (positions a turn)",
             .series = {},
@@ -200,19 +264,22 @@ void write_plot(const ModelConfig& model, const std::string& path) {
 }  // namespace
 
 int run_explain(const ExplainOptions& options) {
-  const ModelConfigResult read = read_model_config(options.config);
+  const ModelConfigResult read = read_model_config(options.config, {.strict = options.strict});
   if (!read) refuse("{}", read.error);
-  options.json ? print_json(read.model) : print_text(read.model);
+  options.json ? print_model_json(read.model) : print_text(read.model);
   if (!options.plot.empty()) write_plot(read.model, options.plot);
   return kPassed;
 }
 
 void add_explain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
-  CLI::App* command = app.add_subcommand("explain", "Say what a model's config.json means for its rotary embeddings");
-  command->add_option("config", options->config, "A config.json, or the folder that holds one")->required();
+  CLI::App* command =
+      app.add_subcommand("explain", "Say what a model's config.json or GGUF file means for its rotary embeddings");
+  command->add_option("config", options->config, "A config.json, the folder that holds one, or a GGUF file")
+      ->required();
   command->add_option("--plot", options->plot, "Write the wavelength of every pair, before and after scaling, as SVG");
   command->add_flag("--json", options->json, "Print one JSON object");
+  command->add_flag("--strict", options->strict, "Refuse a file that would be read by assuming what it does not say");
   command->callback([options] { finish(run_explain(*options)); });
 }
 

@@ -1,10 +1,14 @@
 // The `hiprope` command: lists its subcommands, runs the one asked for and turns every failure into an exit status.
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <exception>
+#include <sstream>
+#include <system_error>
 
 #include "hiprope/hiprope.hpp"
 #include "tools/commands.h"
+#include "tools/output.h"
 
 namespace {
 
@@ -25,7 +29,14 @@ int run(int argc, char** argv) {
   } catch (const CLI::RuntimeError& finished) {
     return finished.get_exit_code();
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kPassed : kCannotRun;
+    std::ostringstream help;
+    std::ostringstream complaint;
+    const int status = app.exit(error, help, complaint);
+    fmt::print("{}", help.str());
+    // The complaint repeats arguments.
+    std::istringstream lines(complaint.str());
+    for (std::string line; std::getline(lines, line);) fmt::print(stderr, "{}\n", printable(line));
+    return status == 0 ? kPassed : kCannotRun;
   }
   if (!app.get_subcommands().empty()) return kPassed;
   fmt::print(stderr, "{}", app.help());
@@ -34,7 +45,16 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) try { return run(argc, argv); } catch (const std::exception& error) {
-  fmt::print(stderr, "hiprope: {}\n", error.what());
+int main(int argc, char** argv) try {
+  const int status = run(argc, argv);
+  flush_output();
+  return status;
+} catch (const std::system_error& error) {
+  // fmt::print throws it when standard output is full.
+  const bool output = std::ferror(stdout) != 0;
+  fmt::print(stderr, "hiprope: {}\n", output ? output_failure(error.code().value()) : printable(error.what()));
+  return kCannotRun;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "hiprope: {}\n", printable(error.what()));
   return kCannotRun;
 }

@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "tools/commands.h"
+#include "tools/output.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
 
@@ -163,7 +164,7 @@ void run_models(bool json) {
   if (json) {
     auto models = nlohmann::json::array();
     for (const Model& model : built_in_models()) models.push_back(to_json(model));
-    fmt::print("{}\n", nlohmann::json{{"models", models}}.dump(2));
+    print_json(nlohmann::json{{"models", models}});
     return;
   }
   Table table({"model", ">heads", ">kv_heads", ">head_dim", ">rotary_dim", ">base", ">max_positions", "pairing",

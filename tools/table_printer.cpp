@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "tools/output.h"
+
 namespace hiprope::tools {
 namespace {
 
@@ -30,11 +32,16 @@ void Table::print(std::FILE* file) const {
   std::vector<std::size_t> widths;
   std::vector<bool> right;
   std::vector<Cell> heading;
+  // Cells may hold text of files.
+  std::vector<std::vector<Cell>> rows = rows_;
+  for (auto& row : rows) {
+    for (Cell& cell : row) cell.text = printable(cell.text);
+  }
   for (std::size_t column = 0; column < headings_.size(); ++column) {
     right.push_back(headings_[column].starts_with('>'));
     heading.emplace_back(headings_[column].substr(right.back() ? 1 : 0));
     std::size_t width = heading.back().text.size();
-    for (const auto& row : rows_) width = std::max(width, row[column].text.size());
+    for (const auto& row : rows) width = std::max(width, row[column].text.size());
     widths.push_back(width);
   }
   const auto print_row = [&](const std::vector<Cell>& row) {
@@ -48,7 +55,7 @@ void Table::print(std::FILE* file) const {
     fmt::print(file, "{}\n", line);
   };
   print_row(heading);
-  for (const auto& row : rows_) print_row(row);
+  for (const auto& row : rows) print_row(row);
 }
 
 }  // namespace hiprope::tools

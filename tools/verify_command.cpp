@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "model_config/model_config.h"
+#include "hiprope/model_config.hpp"
 #include "tools/commands.h"
 #include "tools/device_option.h"
+#include "tools/output.h"
 #include "tools/table_printer.h"
 #include "tools/tool_error.h"
 #include "tools/verify.h"
@@ -71,7 +72,7 @@ std::vector<Model> models_of_config(const std::string& path, std::vector<std::st
   std::vector<Model> models;
   for (const LayerRope& layers : read.model.layer_types) {
     if (!layers.rotates) continue;
-    models.push_back(separate_model(fmt::format("{}:{}", read.model.model_type, layers.name), layers.config,
+    models.push_back(separate_model(printable(fmt::format("{}:{}", read.model.model_type, layers.name)), layers.config,
                                     layers.heads, layers.kv_heads));
     limit_positions(models.back(), notes);
   }

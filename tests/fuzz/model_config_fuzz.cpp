@@ -1,4 +1,5 @@
-// Any bytes as a config.json: the reader answers with an error or with configs the core accepts, and never misbehaves.
+// Any bytes as a config.json or a GGUF file: the reader answers with an error or with configs the core accepts, and
+// never misbehaves.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -6,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 namespace {
 

@@ -24,5 +24,5 @@ fuzz() {
     -artifact_prefix="$build/" -print_final_stats=1 -verbosity=0 "$@"
 }
 fuzz model_config -max_len=8192 -dict="$here/model_config.dict" \
-  "$build/model_config" "$here/corpus/model_config" "$root/tests/model_config/fixtures"
+  "$build/model_config" "$here/corpus/model_config" "$here/corpus/gguf" "$root/tests/model_config/fixtures"
 fuzz call -max_len=1024 "$build/call" "$here/corpus/call"

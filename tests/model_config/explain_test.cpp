@@ -41,6 +41,23 @@ TEST(explain, table_names_every_layer_type_and_what_is_not_applied) {
   }
 }
 
+TEST(explain, shows_the_norms_beside_the_rotation) {
+  const std::string text = explained("gemma-3-1b", false);
+  for (const char* words : {"norm of", "1 + w", "after_weight", "before", "1e-06"}) {
+    EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
+  }
+  EXPECT_NE(explained("llama-3-8b", false).find("not normalised"), std::string::npos);
+  EXPECT_NE(explained("flux-dev-diffusers", false).find("is not known"), std::string::npos);
+  const auto json = nlohmann::json::parse(explained("gemma-3-1b", true));
+  const auto& norm = json.at("layer_types").at(0).at("q_norm");
+  EXPECT_EQ(norm.at("kind"), "rms");
+  EXPECT_EQ(norm.at("weight"), "1 + w");
+  EXPECT_EQ(norm.at("span"), "head");
+  EXPECT_EQ(norm.at("rotation"), "before");
+  EXPECT_EQ(norm.at("epsilon"), 1e-6);
+  EXPECT_EQ(json.at("layer_types").at(0).at("v_norm").at("kind"), "none");
+}
+
 TEST(explain, plot_shows_wavelengths_before_and_after) {
   const auto path = std::filesystem::temp_directory_path() / "hiprope_explain_test.svg";
   explained("gpt-oss-20b", true, path.string());

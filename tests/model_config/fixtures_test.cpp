@@ -1,6 +1,7 @@
 // Every model fixture against its expected summary, and the page docs/variants.md against the fixtures.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -8,7 +9,7 @@
 #include <set>
 #include <sstream>
 
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 namespace {
 
@@ -93,7 +94,7 @@ void expect_layer(const hiprope::LayerRope& layer, const Json& expected) {
   const auto& anchors = expected.value("inv_freq", Json::object());
   for (const auto& [index, value] : anchors.items()) {
     const auto want = value.get<double>();
-    EXPECT_NEAR(computed.inv_freq.at(std::stoul(index)), want, 1e-9 * want) << "pair " << index;
+    EXPECT_NEAR(computed.inv_freq.at(std::stoul(index)), want, 1e-9 * std::abs(want)) << "pair " << index;
   }
 }
 

@@ -1,5 +1,5 @@
 // The config.json reader: old and new spellings agree, and what cannot be read is refused by the field's name.
-#include "model_config.h"
+#include "hiprope/model_config.hpp"
 
 #include <gtest/gtest.h>
 
@@ -75,6 +75,12 @@ void expect_refused(const Json& config, const std::string& words) {
 bool has_note(const ModelConfig& model, const std::string& words) {
   return std::any_of(model.notes.begin(), model.notes.end(),
                      [&](const std::string& note) { return note.find(words) != std::string::npos; });
+}
+
+// `text`, an object, with the member `name` before the others.
+std::string with_field(const std::string& text, const std::string& name) {
+  const std::size_t start = text.find('{') + 1;
+  return text.substr(0, start) + "\"" + name + "\": 1, " + text.substr(start);
 }
 
 const Json kYarn = {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 2048}};
@@ -217,7 +223,98 @@ TEST(refusals, text_that_is_no_json_object) {
   for (std::size_t length = 0; length < whole.size(); ++length) {
     EXPECT_FALSE(parse_model_config(whole.substr(0, length))) << length;
   }
-  expect_refused(std::string(R"({"model_type": "llama", "rope_theta": NaN})"), "not valid JSON");
+}
+
+TEST(python_numbers, are_refused_where_they_matter_and_only_there) {
+  const std::string rest =
+      R"("model_type": "llama", "hidden_size": 512, "num_attention_heads": 8, "num_hidden_layers": 2,
+         "max_position_embeddings": 64, "text": "NaN \" Infinity", "limit": [0.0, Infinity, -Infinity, NaN], )";
+  EXPECT_TRUE(parse_model_config("{" + rest + R"("rope_theta": 1e4})"));
+  for (const std::string bad : {"NaN", "Infinity", "-Infinity"}) {
+    expect_refused("{" + rest + "\"rope_theta\": " + bad + "}", "rope_theta is \"" + bad + "\"");
+  }
+  expect_refused("{" + rest + R"("rope_theta": Infinit})", "not valid JSON");
+}
+
+TEST(refusals, what_is_nested_too_deep) {
+  const std::string many(1'000'000, '[');
+  expect_refused(R"({"model_type": "llama", "rope_theta": )" + many + std::string(many.size(), ']') + "}", "nested");
+}
+
+// Every fixture with one more field, which no rule knows, at its root and in its text config.
+TEST(unused_fields, are_named_with_what_was_assumed_and_refused_when_strict) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(HIPROPE_FIXTURES)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".expected.json")) continue;
+    SCOPED_TRACE(name);
+    std::ifstream stream(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const ModelConfigResult plain = parse_model_config(text, {.strict = true});
+    EXPECT_TRUE(plain) << plain.error;
+    for (const char* word : {"some_rope_thing", "rotaryKind", "x_nope_layers", "position_rule", "cross_attention_map",
+                             "other_layer_types", "mrope_order", "axis_sections"}) {
+      const std::string changed = with_field(text, word);
+      const ModelConfigResult read = parse_model_config(changed);
+      ASSERT_TRUE(read) << read.error;
+      EXPECT_TRUE(has_note(read.model, "not used: " + std::string(word) + "; assumed without: "));
+      const ModelConfigResult refused = parse_model_config(changed, {.strict = true});
+      EXPECT_NE(refused.error.find(word), std::string::npos) << refused.error;
+    }
+    ++files;
+  }
+  EXPECT_GE(files, 130);
+}
+
+TEST(unused_fields, of_a_nested_object_have_its_name) {
+  Json config = llama();
+  config["text_config"] = {{"model_type", "llama"}, {"rope_speed", 2}};
+  config["text_config"].update(llama());
+  EXPECT_TRUE(has_note(read(config), "text_config.rope_speed"));
+  config = llama();
+  config["audio_config"] = {{"max_position_embeddings", 1500}};
+  EXPECT_TRUE(has_note(read(config), "audio_config.max_position_embeddings"));
+}
+
+TEST(strict, refuses_an_unknown_family) {
+  Json config = llama();
+  config["model_type"] = "zebra";
+  EXPECT_TRUE(parse_model_config(config.dump()));
+  const ModelConfigResult refused = parse_model_config(config.dump(), {.strict = true});
+  EXPECT_NE(refused.error.find("zebra"), std::string::npos) << refused.error;
+}
+
+// The note on the pairing says what is done.
+TEST(notes, an_unknown_model_with_latent_attention_is_read_interleaved) {
+  Json config = llama();
+  config["model_type"] = "zebra";
+  config["qk_rope_head_dim"] = 64;
+  const ModelConfig model = read(config);
+  EXPECT_EQ(model.layer_types[0].config.pairing, Pairing::interleaved);
+  EXPECT_TRUE(has_note(model, "interleaved pairs, as DeepSeek-V3"));
+  EXPECT_FALSE(has_note(model, "half_split"));
+}
+
+TEST(files, of_models_whose_rope_fields_are_missing_name_what_is_missing) {
+  expect_refused(Json{{"model_type", "step3p7"},
+                      {"num_hidden_layers", 2},
+                      {"hidden_size", 4096},
+                      {"num_attention_heads", 64},
+                      {"max_position_embeddings", 65536},
+                      {"layer_types", {"full_attention", "sliding_attention"}}},
+                 "rope_theta is missing");
+  expect_refused(Json{{"_class_name", "LTXVideoTransformer3DModel"}, {"num_layers", 2}}, "no whole numbers");
+  expect_refused(Json{{"_class_name", "UNet2DConditionModel"}}, "_class_name \"UNet2DConditionModel\" is not known");
+}
+
+TEST(vision, a_tower_that_cannot_be_read_is_a_note) {
+  Json config = llama();
+  config["model_type"] = "kimi_k25";
+  config["text_config"] = llama();
+  config["vision_config"] = {{"model_type", "kimi_k25_vision"}, {"hidden_size", 1152}};
+  const ModelConfig model = read(config);
+  EXPECT_EQ(model.layer_types.size(), 1u);
+  EXPECT_TRUE(has_note(model, "vision_config.num_attention_heads is missing"));
 }
 
 TEST(refusals, a_key_that_stands_twice) {
@@ -249,7 +346,7 @@ TEST(refusals, unknown_model_without_rope_fields) {
 }
 
 TEST(refusals, missing_fields) {
-  for (const char* field : {"num_attention_heads", "num_hidden_layers", "max_position_embeddings", "hidden_size"}) {
+  for (const char* field : {"num_attention_heads", "max_position_embeddings", "hidden_size"}) {
     Json config = llama();
     config.erase(field);
     expect_refused(config, std::string(field) + " is missing");

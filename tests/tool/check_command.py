@@ -1,6 +1,7 @@
 """Runs the hiprope command as a user does: usage: check_command.py HIPROPE VERSION PLATFORM."""
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,81 @@ def hiprope(*arguments, **environment):
                           check=False, timeout=300)
 
 
+# A terminal escape, controls, a C1 control, bidirectional marks, a line separator and a byte order mark.
+HOSTILE = "\x1b[31m\r\x07\x7f\x9b31m\u202e\u2066\u200f\u061c\u2028\ufeff"
+
+
+def write_config(folder, more):
+    """A small model's config.json in `folder`, with the fields `more`."""
+    config = {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 2, "max_position_embeddings": 64,
+              "rope_theta": 10000.0, **more}
+    path = os.path.join(folder, "config.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file, ensure_ascii=False)
+    return path
+
+
 def gpu_count():
     return len(json.loads(hiprope("info", "--json").stdout)["devices"])
+
+
+class Output(unittest.TestCase):
+    def test_what_cannot_be_written_is_status_2(self):
+        with tempfile.TemporaryDirectory() as folder:
+            config = write_config(folder, {"model_type": "llama"})
+            for arguments in (["info"], ["info", "--json"], ["info", "--tuning"], ["models"], ["models", "--json"],
+                              ["explain", config], ["explain", "--json", config], ["--help"], ["--version"],
+                              ["explain", "--help"],
+                              ["verify", "--model", "Llama-3-8B", "--tokens", "1", "--device", "cpu"],
+                              ["verify", "--model", "Llama-3-8B", "--tokens", "1", "--device", "cpu", "--json"]):
+                with self.subTest(arguments), open("/dev/full", "w", encoding="utf-8") as full:
+                    run = subprocess.run([COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+                                         check=False, timeout=300)
+                    self.assertEqual(run.returncode, 2, run.stderr)
+                    self.assertIn("standard output could not be written", run.stderr)
+
+    def assert_harmless(self, text):
+        for character in text:
+            hostile = character in HOSTILE and not character.isprintable()
+            self.assertTrue(character == "\n" or (character >= " " and not hostile), repr(text))
+
+    def test_text_of_files_and_arguments_is_escaped(self):
+        with tempfile.TemporaryDirectory() as folder:
+            odd = os.path.join(folder, HOSTILE.replace("\n", "") + "dir")
+            os.mkdir(odd)
+            for more in ({"model_type": "zebra" + HOSTILE}, {"model_type": "llama", "rope" + HOSTILE: 1},
+                         {"model_type": "llama", "layer_types": ["a" + HOSTILE, "b"]},
+                         {"model_type": "llama", "rope_scaling": {"rope_type": HOSTILE}},
+                         {"model_type": "llama", "rope_theta": HOSTILE},
+                         {"model_type": "llama", "rope_parameters": {HOSTILE: {"rope_theta": 1}}}):
+                config = write_config(odd, more)
+                for arguments in (["explain"], ["explain", "--json"], ["explain", "--strict"]):
+                    with self.subTest(more=more, arguments=arguments):
+                        run = hiprope(*arguments, config)
+                        self.assertIn(run.returncode, (0, 2))
+                        self.assert_harmless(run.stdout + run.stderr)
+            for arguments in (["explain", HOSTILE], ["explain", "--" + HOSTILE], [HOSTILE], ["verify", "--model", HOSTILE],
+                              ["verify", "--config", HOSTILE]):
+                run = hiprope(*arguments)
+                self.assertEqual(run.returncode, 2)
+                self.assert_harmless(run.stdout + run.stderr)
+
+    def test_text_that_is_no_utf8_is_escaped(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.gguf")
+            name = b"ze\xff\xc3\x1b[2Jbra"
+            keys = [(b"general.architecture", 8, struct.pack("<Q", len(name)) + name)]
+            for key, value in ((b".block_count", 2), (b".context_length", 64), (b".embedding_length", 64),
+                               (b".attention.head_count", 4), (b".rope.\x9b", 1)):
+                keys.append((name + key, 4, struct.pack("<I", value)))
+            with open(path, "wb") as file:
+                file.write(b"GGUF" + struct.pack("<IQQ", 3, 0, len(keys)))
+                for key, kind, value in keys:
+                    file.write(struct.pack("<Q", len(key)) + key + struct.pack("<I", kind) + value)
+            for arguments in (["explain"], ["explain", "--json"], ["explain", "--strict"]):
+                run = subprocess.run([COMMAND, *arguments, path], capture_output=True, check=False, timeout=300)
+                self.assertEqual(run.returncode, 2 if "--strict" in arguments else 0, run.stderr)
+                self.assert_harmless(run.stdout.decode("utf-8") + run.stderr.decode("utf-8"))
 
 
 class Info(unittest.TestCase):
