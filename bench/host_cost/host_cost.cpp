@@ -43,7 +43,7 @@ void check_and_plan(benchmark::State& state, bool out_of_place) {
     internal::CheckedCall call;
     internal::LaunchPlan plan;
     if (internal::check_call(small_rope().get(), names, &q, &k, &positions, &options, call) != hiprope_ok ||
-        internal::plan_launch(*small_rope().get(), call, plan) != hiprope_ok) {
+        internal::plan_launch(*small_rope().get(), call, 0, plan) != hiprope_ok) {
       state.SkipWithError(hiprope_last_error());
       break;
     }
