@@ -79,9 +79,9 @@ typedef struct hiprope_model_config {
   int32_t query_scale_layer_count;
 } hiprope_model_config;
 
-/* Reads `path`, a config.json, the folder that holds one, or a GGUF file. `strict` other than 0 also refuses a file of no known
- * family and one with a field of rotary embeddings that is not used. NULL only when memory runs out; a NULL path and a
- * file that cannot be read are results with an error. */
+/* Reads `path`, a config.json, the folder that holds one, or a GGUF file. `strict` other than 0 also refuses a file of
+ * no known family and one with a field of rotary embeddings that is not used. NULL only when memory runs out; a NULL
+ * path and a file that cannot be read are results with an error. */
 HIPROPE_API const hiprope_model_config* hiprope_read_model_config(const char* path, int32_t strict);
 /* NULL is allowed. */
 HIPROPE_API void hiprope_free_model_config(const hiprope_model_config* model);

@@ -1,5 +1,5 @@
-// Reads a model's config.json (Hugging Face, Diffusers, DeepSeek, or params.json of Mistral and Meta) or the metadata of its
-// GGUF file into one RopeConfig per layer type.
+// Reads a model's config.json (Hugging Face, Diffusers, DeepSeek, or params.json of Mistral and Meta) or the metadata
+// of its GGUF file into one RopeConfig per layer type.
 //
 // The component model_config: find_package(hiprope COMPONENTS model_config), target hiprope::model_config. Nothing here
 // prints, and only std::bad_alloc is thrown: a result carries either the model or the sentence that says which field
@@ -89,8 +89,8 @@ struct ModelConfigOptions {
   bool strict = false;  // refuses a file of no known family, and one with a field of rotary embeddings that is not used
 };
 
-// `path` is the file, or a folder that holds config.json. A GGUF file is mapped, and its weights are not read; it must not
-// shrink meanwhile. Any other file above kModelConfigSizeLimit bytes is refused unread.
+// `path` is the file, or a folder that holds config.json. A GGUF file is mapped, and its weights are not read; it must
+// not shrink meanwhile. Any other file above kModelConfigSizeLimit bytes is refused unread.
 HIPROPE_API ModelConfigResult read_model_config(const std::string& path, const ModelConfigOptions& options = {});
 // `text` is that of a config.json, or the bytes of a GGUF file.
 HIPROPE_API ModelConfigResult parse_model_config(std::string_view text, const ModelConfigOptions& options = {});

@@ -73,11 +73,11 @@ void expect_layer(const hiprope::LayerRope& layer, const Json& expected) {
   const hiprope::RopeConfig& config = layer.config;
   EXPECT_EQ(layer.heads, expected.at("heads"));
   EXPECT_EQ(layer.kv_heads, expected.at("kv_heads"));
-  EXPECT_EQ(layer.rope_type, expected.at("rope_type"));
+  EXPECT_EQ(layer.rope_type, expected.at("rope_type").get<std::string>());
   EXPECT_EQ(config.head_dim, expected.at("head_dim"));
   EXPECT_EQ(config.rotary_dim, expected.at("rotary_dim"));
   EXPECT_EQ(config.rotary_offset, expected.value("rotary_offset", 0));
-  EXPECT_EQ(pairing_name(config.pairing), expected.at("pairing"));
+  EXPECT_EQ(pairing_name(config.pairing), expected.at("pairing").get<std::string>());
   EXPECT_EQ(config.pair_block, expected.value("pair_block", 0));
   EXPECT_EQ(config.base, expected.at("base"));
   EXPECT_EQ(config.max_positions, expected.at("max_positions"));

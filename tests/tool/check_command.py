@@ -37,7 +37,7 @@ class Output(unittest.TestCase):
     def test_what_cannot_be_written_is_status_2(self):
         with tempfile.TemporaryDirectory() as folder:
             config = write_config(folder, {"model_type": "llama"})
-            for arguments in (["info"], ["info", "--json"], ["info", "--tuning"], ["models"], ["models", "--json"],
+            for arguments in (["info"], ["info", "--json"], ["models"], ["models", "--json"],
                               ["explain", config], ["explain", "--json", config], ["--help"], ["--version"],
                               ["explain", "--help"],
                               ["verify", "--model", "Llama-3-8B", "--tokens", "1", "--device", "cpu"],
