@@ -5,42 +5,45 @@
 #include "device_array.h"
 #include "hiprope/hiprope.hpp"
 
-namespace {
+using namespace hiprope;
 
-// Llama-3-8B.
-constexpr int kLayers = 32;
-constexpr std::int64_t kHeads = 32, kKvHeads = 8, kRowHeads = kHeads + 2 * kKvHeads;
-constexpr std::int32_t kHeadDim = 128;
-// One token from each of four sequences, at different places in them.
-constexpr std::int64_t kTokens = 4;
+// Llama-3-8B: 32 heads of Q, 8 of K and 8 of V in a row of QKV.
+constexpr int kHeadDim = 128, kHeads = 32, kKvHeads = 8, kRowHeads = kHeads + 2 * kKvHeads;
 
-}  // namespace
-
-int main() {
-  using namespace hiprope;
+// Once for a model: makes the table, uploads it, loads the kernels.
+Rope make_rope(Device device) {
   RopeConfig config;
   config.head_dim = kHeadDim;
   config.base = 500000;
   config.max_positions = 8192;
-  const Rope rope(config, best_device());
+  return Rope(config, device);
+}
+
+// In every layer, between the QKV projection and attention: one launch on the engine's stream.
+bool rotate(const Rope& rope, void* qkv, const std::int64_t* positions, std::int64_t tokens, void* stream) {
+  const auto q = TensorView::packed(qkv, DataType::bf16, tokens, kRowHeads, 0, kHeads, kHeadDim);
+  const auto k = TensorView::packed(qkv, DataType::bf16, tokens, kRowHeads, kHeads, kKvHeads, kHeadDim);
+  const Result rotated = apply_position_embeddings_device(rope, q, k, Positions(positions), stream);
+  if (!rotated) std::fprintf(stderr, "rotary embedding: %s\n", rotated.message().c_str());
+  return rotated.status() == hiprope_ok;
+}
+
+int main() {
+  const Rope rope = make_rope(best_device());
   if (!rope) {
     std::fprintf(stderr, "%s\n", rope.created().message().c_str());
     return 1;
   }
 
+  constexpr int kLayers = 32;
+  constexpr std::int64_t kTokens = 4;  // one from each of four sequences, at different places in them
   DeviceArray positions(std::vector<std::int64_t>{17, 4095, 0, 8191});
   DeviceArray qkv(std::vector<std::uint16_t>(kTokens * kRowHeads * kHeadDim, 0x3F80));  // bf16 ones
-  const auto q = TensorView::packed(qkv.data(), DataType::bf16, kTokens, kRowHeads, 0, kHeads, kHeadDim);
-  const auto k = TensorView::packed(qkv.data(), DataType::bf16, kTokens, kRowHeads, kHeads, kKvHeads, kHeadDim);
-  void* stream = nullptr;  // the engine's hipStream_t
+  void* stream = nullptr;                                                               // the engine's hipStream_t
 
   for (int layer = 0; layer < kLayers; ++layer) {
     // Here the engine's matrix product writes this layer's Q, K and V into qkv.
-    const Result rotated = apply_position_embeddings_device(rope, q, k, Positions(positions.data()), stream);
-    if (!rotated) {
-      std::fprintf(stderr, "layer %d: %s\n", layer, rotated.message().c_str());
-      return 1;
-    }
+    if (!rotate(rope, qkv.data(), positions.data(), kTokens, stream)) return 1;
     // Here attention reads them.
   }
 

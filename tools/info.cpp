@@ -24,9 +24,7 @@ struct Variable {
 constexpr Variable kVariables[] = {
     {"HIPROPE_LOG", "\"bench\" writes each distinct call to standard error as a command line; \"off\""},
     {"HIPROPE_HIDE_CODE_OBJECTS", "1 hides the embedded kernels, so that a GPU Rope falls back to the CPU"},
-    {"HIPROPE_TUNING",
-     "accesses a thread, threads a block, source of angles and what threads do ahead, of every launch, as in "
-     "accesses=4,block=128"},
+    {"HIPROPE_TUNING", "accesses a thread (2 or 4) and threads a block of every launch, as in accesses=4,block=128"},
     {"OMP_NUM_THREADS", "threads of the CPU path"},
     {"NO_COLOR", "when not empty, tables are not coloured"},
 };

@@ -208,14 +208,17 @@ enum hiprope_fallback {
 enum hiprope_path { hiprope_path_none = 0, hiprope_path_gpu = 1, hiprope_path_cpu = 2, hiprope_path_cpu_fallback = 3 };
 
 /* Builds the table in float64, uploads it once and loads the kernels; device is a GPU ordinal or hiprope_device_cpu.
- * Allocates 4 * R * max_positions bytes on the device, and as many and a few more on the host until it returns. Kernels
- * are loaded by the first Rope on a device and stay until its last one is destroyed. The caller's current device is
- * left as it was. A stream being captured stays so (from HIP 5.0 on). On failure *rope is NULL. Returns the config
- * statuses, no_such_device, no_code_object, out_of_host_memory, environment, forked, or the runtime's code. */
+ * Memory: 4 * R * max_positions bytes on the device, and as many and a few more on the host until it returns.
+ * Time: that of the table, on one core of an x86-64 server 3 ms for 8192 positions of 64 pairs (2026-12-01), and of its
+ * upload; all else takes 0.02 ms on the CPU. On a GPU the first Rope also loads the kernels, which stay for all further
+ * ones until the last is destroyed. The caller's current device is left as it was. A stream being captured stays so
+ * (from HIP 5.0 on). On failure *rope is NULL. Returns the config statuses, no_such_device, no_code_object,
+ * out_of_host_memory, environment, forked, or the runtime's code. */
 HIPROPE_API hiprope_status hiprope_create(const hiprope_config* config, int32_t device, int32_t fallback,
                                           hiprope_rope** rope);
 /* Frees the handle. Calls using it must have returned and their GPU work must have finished. A captured graph holds the
- * addresses of the Rope's table and kernels: it must not be replayed after this. NULL is allowed. */
+ * addresses of the Rope's table and kernels: it may still be destroyed after this, not replayed. Other Ropes on the
+ * device, and graphs of their calls, are not affected. NULL is allowed. */
 HIPROPE_API void hiprope_destroy(hiprope_rope* rope);
 
 /* ---- Tensors, positions and calls --------------------------------------------------------------------------- */

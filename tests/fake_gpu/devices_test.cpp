@@ -2,7 +2,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
+#include <vector>
 
 #include "tests/fake_gpu/fixture.h"
 
@@ -72,6 +74,70 @@ TEST_F(fake_gpu_devices, with_hidden_code_objects_fall_back) {
   ASSERT_EQ(unsetenv("HIPROPE_HIDE_CODE_OBJECTS"), 0);
   EXPECT_EQ(rope.created().status(), hiprope_error_environment);
   EXPECT_NE(rope.created().message().find("HIPROPE_HIDE_CODE_OBJECTS"), std::string::npos);
+}
+
+// Two modules a device, loaded by the first Rope on it and unloaded by the last.
+TEST_F(fake_gpu_devices, load_their_kernels_once_for_all_ropes) {
+  const RopeConfig config = small_case(false).config;
+  const fake::Counts before = fake::counts();
+  const auto count = [&](fake::Call call) {
+    const auto i = static_cast<std::size_t>(call);
+    return fake::counts()[i] - before[i];
+  };
+  std::vector<Rope> ropes;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(ropes.emplace_back(config, Device::gpu(kKernelDevice))) << ropes.back().created().message();
+    EXPECT_EQ(count(fake::Call::module_load_data), 2U) << i + 1 << " Ropes";
+  }
+  {
+    const Rope elsewhere(config, Device::gpu(kOtherKernelDevice));
+    EXPECT_EQ(count(fake::Call::module_load_data), 4U) << "a device has kernels of its own";
+  }
+  EXPECT_EQ(count(fake::Call::module_unload), 2U) << "the other device's";
+  for (; ropes.size() > 1; ropes.erase(ropes.begin())) EXPECT_EQ(fake::held().modules, 2U) << ropes.size() << " Ropes";
+  EXPECT_EQ(fake::held().modules, 2U) << "one Rope is left";
+  ropes.clear();
+  EXPECT_EQ(fake::held().modules, 0U);
+  EXPECT_TRUE(Rope(config, Device::gpu(kKernelDevice)));
+  EXPECT_EQ(count(fake::Call::module_load_data), 6U) << "they are loaded anew";
+}
+
+// Whichever of two Ropes goes first, the other's captured calls keep their kernels.
+TEST_F(fake_gpu_devices, keep_a_graphs_kernels_when_another_rope_is_destroyed) {
+  const Case c = small_case(true);
+  Images images = make_images(c);
+  const Images expected = expected_images(c, images);
+  for (const bool first_goes : {true, false}) {
+    const DeviceCase on_device(c, images);
+    std::array<Rope, 2> ropes{Rope(c.config), Rope(c.config)};
+    const Rope& stays = ropes.at(first_goes ? 1 : 0);
+    const Stream stream;
+    stream.begin_capture();
+    EXPECT_TRUE(on_device.call(stays, stream));
+    const Graph graph(stream);
+    ropes.at(first_goes ? 0 : 1) = Rope();
+    graph.launch(stream);
+    stream.synchronize();
+    EXPECT_EQ(difference(c, expected, on_device.download()), "");
+    EXPECT_EQ(stays.stats().launches, 1U);
+  }
+}
+
+// Its graph may still be there, and must then not be replayed.
+TEST_F(fake_gpu_devices, free_a_rope_whose_call_a_graph_holds) {
+  const Case c = small_case(false);
+  const Images images = make_images(c);
+  const DeviceCase on_device(c, images);
+  const Stream stream;
+  Rope rope(c.config);
+  stream.begin_capture();
+  EXPECT_TRUE(on_device.call(rope, stream));
+  const Graph graph(stream);
+  const std::size_t allocations = fake::held().allocations;
+  rope = Rope();
+  EXPECT_EQ(fake::held().modules, 0U);
+  EXPECT_LT(fake::held().allocations, allocations) << "the table is still there";
+  EXPECT_EQ(on_device.download(), images);
 }
 
 // Not even where the runtime fails, or the Rope is in fallback.

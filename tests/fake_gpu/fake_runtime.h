@@ -3,7 +3,7 @@
 // Device addresses are reserved but never mapped, so that host code reading or writing one faults; each allocation has
 // backing memory of its own, poisoned, which kernels, copies and sets reach by translation, and whose ends
 // AddressSanitizer guards. Work on a stream runs no sooner than something waits for it, so that a missing wait shows.
-// Kernels are the host-compiled bodies of kernels/rotate.h. Calls that a real runtime refuses during a capture are
+// Kernels are the host-compiled bodies of kernels/body.h. Calls that a real runtime refuses during a capture are
 // refused here too, and invalidate it.
 #pragma once
 

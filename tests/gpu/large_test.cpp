@@ -23,6 +23,7 @@ struct Large {
   std::int64_t kv_heads = 0;
   bool out_of_place = false;
   bool int32_ids = false;
+  std::uint64_t launches = 1;
 };
 
 void PrintTo(const Large& large, std::ostream* stream) {
@@ -143,15 +144,15 @@ TEST_P(GpuLarge, EveryElementHasTheCpuPathsBits) {
   ASSERT_TRUE(result) << result.message();
   ASSERT_EQ(result.path(), Path::gpu);
   stream.synchronize();
-  EXPECT_EQ(on_gpu.stats().launches, 1U);
+  EXPECT_EQ(on_gpu.stats().launches, large.launches);
   q.check(on_cpu, ids);
   if (k) k->check(on_cpu, ids);
 
-  const auto is_refused = [](std::int64_t id) { return id < 0; };
+  const auto is_out_of_range = [](std::int64_t id) { return id < 0; };
   hiprope_position_errors errors{};
   ASSERT_TRUE(on_gpu.read_position_errors(errors, stream.handle()));
-  EXPECT_EQ(errors.count, static_cast<std::uint64_t>(std::count_if(ids.begin(), ids.end(), is_refused)));
-  EXPECT_EQ(errors.first_token, std::find_if(ids.begin(), ids.end(), is_refused) - ids.begin());
+  EXPECT_EQ(errors.count, static_cast<std::uint64_t>(std::count_if(ids.begin(), ids.end(), is_out_of_range)));
+  EXPECT_EQ(errors.first_token, std::find_if(ids.begin(), ids.end(), is_out_of_range) - ids.begin());
 }
 
 constexpr std::int64_t kTwoTo20 = 1 << 20;
@@ -171,15 +172,16 @@ const Large kLarge[] = {
      .kv_heads = 3,
      .out_of_place = true,
      .int32_ids = true},
-    // Rows of odd length, so that every pair is an item: 2^31 and more of them are two rows of the grid.
-    {.name = "items_past_2_31",
+    // Rows of odd length, so that a tile has two pairs: 64 items a token, in more blocks than one launch has.
+    {.name = "blocks_past_a_launch",
      .type = DataType::bf16,
      .pairing = Pairing::half_split,
      .tokens = (1 << 24) + 3,
      .heads = 1,
      .head_dim = 257,
      .rotary_dim = 256,
-     .int32_ids = true}};
+     .int32_ids = true,
+     .launches = 2}};
 INSTANTIATE_TEST_SUITE_P(Sizes, GpuLarge, testing::ValuesIn(kLarge),
                          [](const auto& instance) { return std::string(instance.param.name); });
 

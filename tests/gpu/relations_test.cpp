@@ -83,7 +83,7 @@ std::string gpu_mismatch(const Case& c) {
   return fault.empty() ? "" : fault + "; HIPROPE_TUNING=" + tuning;
 }
 
-// Q and K of a model, as large as launches that are to overlap.
+// Q and K of a model.
 Draft draft_of_model(std::int64_t tokens) {
   Draft draft;
   draft.config.head_dim = 128;
@@ -95,8 +95,8 @@ Draft draft_of_model(std::int64_t tokens) {
   return draft;
 }
 
-// Calls in place that follow each other without a wait: each reads what the one before writes.
-TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
+// Calls in place that follow each other without a wait: each reads what the previous kernel writes.
+TEST(GpuRelations, CallsSeeWhatThePreviousKernelWrote) {
   HIPROPE_NEEDS_GPU();
   constexpr int kCalls = 8;
   for (const char* const tuning : {"accesses=2", "accesses=4"}) {
@@ -133,7 +133,7 @@ TEST(GpuRelations, LaunchesInARowSeeWhatTheOneBeforeWrote) {
 
 // Launches that write the ids of those that follow them, without a wait, in a graph.
 // Position 0 turns nothing, so a rotation out of place from `written` to the ids copies these as they are.
-TEST(GpuRelations, LaunchesReadTheIdsThatTheOneBeforeWrote) {
+TEST(GpuRelations, CallsReadTheIdsThatThePreviousKernelWrote) {
   HIPROPE_NEEDS_GPU();
   constexpr int kCalls = 8;
   RopeConfig pair;
