@@ -1,5 +1,9 @@
 # Warnings, sanitizers and coverage, the same for every target of the project.
 
+if(HIPROPE_COVERAGE AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "HIPROPE_COVERAGE needs clang++, whose llvm-cov reads the counters; the preset asan sets it")
+endif()
+
 # hiprope_link_options(target): the sanitizers and coverage counters that target and what links it need.
 function(hiprope_link_options target)
   list(JOIN HIPROPE_SANITIZE "," sanitizers)
@@ -7,7 +11,7 @@ function(hiprope_link_options target)
     target_link_options(${target} PUBLIC -fsanitize=${sanitizers})
   endif()
   if(HIPROPE_COVERAGE)
-    target_link_options(${target} PUBLIC --coverage)
+    target_link_options(${target} PUBLIC -fprofile-instr-generate)
   endif()
 endfunction()
 
@@ -25,7 +29,7 @@ function(hiprope_options target)
     list(APPEND flags -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   endif()
   if(HIPROPE_COVERAGE)
-    list(APPEND flags --coverage)
+    list(APPEND flags -fprofile-instr-generate -fcoverage-mapping)
   endif()
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:C,CXX>:${flags}>)
   hiprope_link_options(${target})

@@ -103,8 +103,9 @@ void show_progress(const std::string& text) {
   if (is_terminal(stderr)) fmt::print(stderr, "\r\033[K{}", text);
 }
 
-std::vector<Case> verify_models(const VerifyOptions& options, const std::vector<Model>& models, const Target& target) {
-  std::vector<Case> cases;
+std::vector<ModelRuns> verify_models(const VerifyOptions& options, const std::vector<Model>& models,
+                                     const Target& target) {
+  std::vector<ModelRuns> cases;
   for (std::size_t index = 0; index < models.size(); ++index) {
     const Model& model = models[index];
     const auto progress = [&](const char* doing) {
@@ -132,7 +133,7 @@ int run_verify(const VerifyOptions& options) {
     header.notes.push_back(fmt::format("tokens: {}, fewer where Q and K would exceed {} elements; --tokens overrides",
                                        kDefaultTokens, kDefaultElements));
   }
-  const std::vector<Case> cases = verify_models(options, models, header.target);
+  const std::vector<ModelRuns> cases = verify_models(options, models, header.target);
   options.json ? print_verify_json(header, cases) : print_verify_text(header, cases);
   return summarise(cases).all_passed() ? kPassed : kFailed;
 }

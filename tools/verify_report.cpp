@@ -12,7 +12,7 @@
 namespace hiprope::tools {
 namespace {
 
-nlohmann::json to_json(const Case& one, const RunResult& result) {
+nlohmann::json to_json(const ModelRuns& one, const RunResult& result) {
   const Call& run = result.run;
   return {{"model", one.model},
           {"function", name_of(run.function)},
@@ -32,10 +32,10 @@ nlohmann::json to_json(const Case& one, const RunResult& result) {
           {"failure", result.verdict.failure}};
 }
 
-void print_table(const std::vector<Case>& cases) {
+void print_table(const std::vector<ModelRuns>& cases) {
   Table table({"model", "function", "dtype", ">tokens", "path", ">runs", ">max error", "bits = CPU", ">time us",
                ">GB/s", "passed"});
-  for (const Case& one : cases) {
+  for (const ModelRuns& one : cases) {
     for (const Function function : {Function::rope_q, Function::rope_k, Function::position_embeddings}) {
       Summary row;
       for (const RunResult& result : one.results) {
@@ -52,8 +52,8 @@ void print_table(const std::vector<Case>& cases) {
   table.print(stdout);
 }
 
-void print_failures(const std::vector<Case>& cases) {
-  for (const Case& one : cases) {
+void print_failures(const std::vector<ModelRuns>& cases) {
+  for (const ModelRuns& one : cases) {
     for (const RunResult& result : one.results) {
       if (result.passed()) continue;
       fmt::print("{}\n", painted(fmt::format("failed: {} {} {} {} {}{}: {}", one.model, name_of(result.run.function),
@@ -67,22 +67,22 @@ void print_failures(const std::vector<Case>& cases) {
 
 }  // namespace
 
-Summary summarise(const std::vector<Case>& cases) {
+Summary summarise(const std::vector<ModelRuns>& cases) {
   Summary summary;
-  for (const Case& one : cases) {
+  for (const ModelRuns& one : cases) {
     summary.tokens = std::max(summary.tokens, one.tokens);
     for (const RunResult& result : one.results) summary.add(result);
   }
   return summary;
 }
 
-void print_verify_json(const ReportHeader& header, const std::vector<Case>& cases) {
+void print_verify_json(const ReportHeader& header, const std::vector<ModelRuns>& cases) {
   const Summary summary = summarise(cases);
   auto results = nlohmann::json::array();
-  for (const Case& one : cases) {
+  for (const ModelRuns& one : cases) {
     for (const RunResult& result : one.results) results.push_back(to_json(one, result));
   }
-  const bool one_model = std::ranges::all_of(cases, [&](const Case& one) { return one.model == cases[0].model; });
+  const bool one_model = std::ranges::all_of(cases, [&](const ModelRuns& one) { return one.model == cases[0].model; });
   fmt::print("{}\n", nlohmann::json{{"platform", hiprope_platform()},
                                     {"version", hiprope_version()},
                                     {"device", header.target.name},
@@ -102,7 +102,7 @@ void print_verify_json(const ReportHeader& header, const std::vector<Case>& case
                          .dump(2));
 }
 
-void print_verify_text(const ReportHeader& header, const std::vector<Case>& cases) {
+void print_verify_text(const ReportHeader& header, const std::vector<ModelRuns>& cases) {
   fmt::print("hiprope {} verify on {}: {}, platform {}, seed {}\n", hiprope_version(), header.target.name,
              header.target.description, hiprope_platform(), header.seed);
   for (const std::string& note : header.notes) fmt::print("{}\n", note);
@@ -112,7 +112,7 @@ void print_verify_text(const ReportHeader& header, const std::vector<Case>& case
       "runs: in place and out of place, forward and inverse{}; time: the fastest call, until its stream is idle\n",
       test::kRelativeTolerance, header.target.device.ordinal >= 0 ? ", on a GPU also replayed from a graph" : "");
   std::set<std::string> borrowed;
-  for (const Case& one : cases) {
+  for (const ModelRuns& one : cases) {
     if (!one.independent) borrowed.insert(one.model);
   }
   if (!borrowed.empty()) {

@@ -11,7 +11,7 @@
 namespace hiprope::tools {
 
 // All runs of one model in one data type.
-struct Case {
+struct ModelRuns {
   std::string model, dtype, fallback_reason;
   std::int64_t tokens;
   bool independent;  // the oracle has frequencies of its own
@@ -47,7 +47,7 @@ struct Summary {
   }
 };
 
-Summary summarise(const std::vector<Case>& cases);
+Summary summarise(const std::vector<ModelRuns>& cases);
 
 // What was asked for, as far as the report shows it.
 struct ReportHeader {
@@ -57,7 +57,7 @@ struct ReportHeader {
   std::vector<std::string> notes;  // what was chosen and not asked for
 };
 
-void print_verify_json(const ReportHeader& header, const std::vector<Case>& cases);
-void print_verify_text(const ReportHeader& header, const std::vector<Case>& cases);
+void print_verify_json(const ReportHeader& header, const std::vector<ModelRuns>& cases);
+void print_verify_text(const ReportHeader& header, const std::vector<ModelRuns>& cases);
 
 }  // namespace hiprope::tools
