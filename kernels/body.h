@@ -64,12 +64,9 @@ HIPROPE_DEVICE std::int32_t end_of_pairs(const KernelParams& p, const TilePlace&
   return V::layout == Layout::half_split ? at.pair[0] + at.in_count[0] : p.pairs;
 }
 
-// A position as it lies in memory, zeros above an id of 4 bytes: extending it would wait for it.
-HIPROPE_DEVICE std::int64_t load_position(const KernelParams& p, std::uint32_t token, int axis) {
-  const char* const id = p.ids + std::uint64_t{token} * p.ids_bytes + axis * p.axis_stride;
-  if (p.ids_bytes == 8) return load<std::int64_t>(id);
-  if (p.ids_bytes == 4) return load<std::uint32_t>(id);
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + token);
+// A position in the table is below 2^31, so that one multiplication of 32 bits finds its row.
+HIPROPE_DEVICE const float* row_of(const KernelParams& p, std::int64_t position) {
+  return p.table + std::uint64_t{static_cast<std::uint32_t>(position)} * static_cast<std::uint32_t>(2 * p.pairs);
 }
 
 // cos and sin of a tile's pairs, those of its first vector first, from one row of the table.
@@ -85,6 +82,11 @@ HIPROPE_DEVICE void load_angles(const KernelParams& p, const float* row, const T
   }
 }
 
+// By value, since a choice between elements of an array may put the array into memory.
+HIPROPE_DEVICE std::int64_t either(bool first, std::int64_t a, std::int64_t b) {
+  return first ? a : b;
+}
+
 // The same where each pair has an axis of its own.
 template <typename V>
 HIPROPE_DEVICE void load_angles_of_axes(const KernelParams& p, const std::int64_t (&position)[V::axes],
@@ -94,21 +96,27 @@ HIPROPE_DEVICE void load_angles_of_axes(const KernelParams& p, const std::int64_
     const std::int32_t pair = pair_of<V>(at, j);
     if (!V::whole && pair >= end_of_pairs<V>(p, at)) continue;
     const std::uint32_t axis = load<std::uint8_t>(p.axis_of_pair + pair);
-    const std::int64_t even = (axis & 2U) != 0 ? position[2] : position[0];
-    const std::int64_t odd = (axis & 2U) != 0 ? position[3] : position[1];
-    const float* const row = p.table + ((axis & 1U) != 0 ? odd : even) * 2 * p.pairs + pair;
+    const std::int64_t even = either((axis & 2U) != 0, position[2], position[0]);
+    const std::int64_t odd = either((axis & 2U) != 0, position[3], position[1]);
+    const float* const row = row_of(p, either((axis & 1U) != 0, odd, even)) + pair;
     load_words<4>(row, cos + j);
     load_words<4>(row + p.pairs, sin + j);
   }
 }
 
-// A token's positions on its axes; those that it has not repeat the first.
+// A token's positions on its axes as they lie in memory, zeros above an id of 4 bytes: extending it would wait for it.
+// Axes that the token has not stay 0.
 template <typename V>
 HIPROPE_DEVICE void load_positions(const KernelParams& p, std::uint32_t token, std::int64_t (&position)[V::axes]) {
-  position[0] = load_position(p, token, 0);
+  if (p.ids_bytes == 0) {
+    position[0] = static_cast<std::int64_t>(static_cast<std::uint64_t>(p.start) + token);
+    return;
+  }
   HIPROPE_UNROLL
-  for (int axis = 1; axis < V::axes; ++axis) {
-    position[axis] = axis < p.axes ? load_position(p, token, axis) : position[0];
+  for (int axis = 0; axis < V::axes; ++axis) {
+    if (axis > 0 && axis >= p.axes) break;
+    const char* const id = p.ids + std::uint64_t{token} * p.ids_bytes + axis * p.axis_stride;
+    position[axis] = p.ids_bytes == 8 ? load<std::int64_t>(id) : load<std::uint32_t>(id);
   }
 }
 
@@ -122,7 +130,7 @@ HIPROPE_DEVICE bool find_angles(const KernelParams& p, std::int64_t (&position)[
   for (int axis = 0; axis < V::axes; ++axis) {
     if (p.ids_bytes == 4) position[axis] = static_cast<std::int32_t>(position[axis]);
     inside = inside && static_cast<std::uint64_t>(position[axis]) < static_cast<std::uint64_t>(p.max_positions);
-    one = one && position[axis] == position[0];
+    one = one && (axis >= p.axes || position[axis] == position[0]);
   }
   HIPROPE_UNROLL
   for (int axis = 0; axis < V::axes; ++axis) position[axis] = inside ? position[axis] : 0;
@@ -132,7 +140,7 @@ HIPROPE_DEVICE bool find_angles(const KernelParams& p, std::int64_t (&position)[
       return inside;
     }
   }
-  load_angles<V>(p, p.table + position[0] * 2 * p.pairs, at, cos, sin);
+  load_angles<V>(p, row_of(p, position[0]), at, cos, sin);
   HIPROPE_UNROLL
   for (int j = 0; j < V::vector; ++j) keep_load_here(cos[j]), keep_load_here(sin[j]);
   return inside;
@@ -246,16 +254,25 @@ template <typename V>
 HIPROPE_DEVICE void copy_heads(const KernelParams& p, const Work& work) {
   const HeadRun in = find_heads(p.q, p.k, work), out = find_heads(p.q_out, p.k_out, work);
   if (in.data == out.data) return;  // of Q and K one may be in place
-  const auto first = static_cast<std::int32_t>(work.tile - p.rotate_tiles) * 2 * V::vector;
+  constexpr int accesses = 2 * V::vector / V::access;
+  typename Access<V::bytes>::type value[accesses] = {};
+  std::int32_t at[accesses];
   HIPROPE_UNROLL
-  for (int i = 0; i < 2 * V::vector; i += V::access) {
-    const std::int32_t passed = first + i;
-    if (passed >= p.passed) continue;
-    const std::int32_t at = (passed < p.rotary_offset ? passed : passed + 2 * p.pairs) * V::Element::bytes;
+  for (int i = 0; i < accesses; ++i) {
+    const std::int32_t passed = (static_cast<std::int32_t>(work.tile - p.rotate_tiles) * accesses + i) * V::access;
+    at[i] = (passed < p.rotary_offset ? passed : passed + 2 * p.pairs) * V::Element::bytes;
+    if (passed >= p.passed) at[i] = -1;
+  }
+  HIPROPE_UNROLL
+  for (int head = 0; head < V::heads; ++head) {
+    if (!has_head(work, head)) break;
     HIPROPE_UNROLL
-    for (int head = 0; head < V::heads; ++head) {
-      if (!has_head(work, head)) break;
-      store(out.data + head * out.step + at, load<typename Access<V::bytes>::type>(in.data + head * in.step + at));
+    for (int i = 0; i < accesses; ++i) {
+      if (at[i] >= 0) value[i] = load<typename Access<V::bytes>::type>(in.data + head * in.step + at[i]);
+    }
+    HIPROPE_UNROLL
+    for (int i = 0; i < accesses; ++i) {
+      if (at[i] >= 0) store(out.data + head * out.step + at[i], value[i]);
     }
   }
 }
@@ -268,7 +285,7 @@ HIPROPE_DEVICE void run_thread(const KernelParams& p, ThreadIndex thread) {
   Work work{};
   work.token = token_block * p.block_tokens + thread.y;
   if (item >= p.items || work.token >= p.tokens) return;
-  std::int64_t position[V::axes];  // asked for first, since the angles wait for it
+  std::int64_t position[V::axes] = {};  // asked for first, since the angles wait for it
   load_positions<V>(p, work.token, position);
   const std::uint32_t group = divide(item, p.by_tiles);
   work.tile = item - group * p.tiles;

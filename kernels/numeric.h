@@ -30,7 +30,11 @@ struct bf16 {
   }
 #else
   static HIPROPE_DEVICE std::uint32_t encode_two(float low, float high) {
+#if defined(__HIP__)
+    return __builtin_amdgcn_perm(rounded(high), rounded(low), 0x07060302U);  // their upper halves, in one instruction
+#else
     return rounded(low) >> 16 | (rounded(high) & 0xFFFF0000U);
+#endif
   }
 
  private:

@@ -66,7 +66,7 @@ LEAST_FEED_OF_SEVERAL = 2.0
 
 NAME = re.compile(
     r"(?P<function>rope|position_embeddings)_(?P<type>f32|f16|bf16)_(?P<layout>\w+?)_(?P<bytes>\d+)b_(?P<heads>\d)h"
-    r"(?:_(?P<axes>\d)a)?$"
+    r"_(?P<scope>in_place|any)$"
 )
 
 
@@ -143,6 +143,11 @@ def is_load(instruction):
     return instruction.startswith("global_load")
 
 
+def loads_before_wait(route):
+    """Loads that a thread asks for before it first waits for one that is not among the newest left open."""
+    return 0
+
+
 def memory_bytes(instruction):
     """Bytes a lane moves with a global load or store; None for other instructions."""
     match = re.match(r"global_(?:load|store)_(?:d16_hi_|d16_)?(\w+)", instruction)
@@ -201,13 +206,12 @@ def mca_cycles(architecture, instructions):
     return float(re.search(r"Block RThroughput: *([\d.]+)", output)[1])
 
 
-def read_kernel(architecture, name, metadata, blocks):
+def read_route(architecture, name, metadata, blocks, axes):
+    """What a kernel has, and what the route of a thread takes that reads `axes` positions of its token."""
     part = NAME.match(name)
-    access, heads, axes = int(part["bytes"]), int(part["heads"]), int(part["axes"] or 1)
-    elements = access // (4 if part["type"] == "f32" else 2)
-    vectors = 1 if part["layout"] == "interleaved" and elements > 1 else 2  # of a head
-    accesses = vectors * heads
-    pairs = vectors * elements // 2  # of a thread, in each of its heads
+    access, heads, element = int(part["bytes"]), int(part["heads"]), 4 if part["type"] == "f32" else 2
+    pairs = max(access // element, 2)  # of a tile, whose two vectors have as many elements each
+    accesses = 2 * pairs * element // access * heads
     # A position of 8 bytes an axis, 8 bytes of angles a pair, and with several axes a byte that says a pair's.
     angle_bytes = 8 * axes + 8 * pairs + (pairs if axes > 1 else 0)
     route = main_route(blocks, accesses * access + angle_bytes, 2 * pairs * heads)
@@ -221,6 +225,7 @@ def read_kernel(architecture, name, metadata, blocks):
     row = {
         "architecture": architecture,
         "kernel": name,
+        "axes": axes,
         "access_bytes": access,
         "vgprs": int(metadata[".vgpr_count"]),
         "sgprs": int(metadata[".sgpr_count"]),
@@ -228,9 +233,9 @@ def read_kernel(architecture, name, metadata, blocks):
         "spills": int(metadata[".vgpr_spill_count"]) + int(metadata[".sgpr_spill_count"]),
         "lds_bytes": int(metadata[".group_segment_fixed_size"]),
         "narrowest_store_bytes": min(stores, default=0),
-        "tensor_loads_of_full_width": sum(memory_bytes(line) == access for line in route if line.startswith("global_load")),
+        "tensor_loads_of_full_width": sum(memory_bytes(line) == access for line in route if is_load(line)),
+        "loads_before_wait": loads_before_wait(route),
         "accesses": accesses,
-        "axes": axes,
         "valu": valu,
         "valu_per_16_bytes": valu / (lane_bytes / 16),
         "route_instructions": len(route),
@@ -300,7 +305,8 @@ def read_rows(arguments):
         metadata, kernels = read_metadata(path), read_blocks(path)
         for name in metadata:
             if NAME.match(name) and re.search(arguments.variants, name):
-                rows.append(read_kernel(architecture, name, metadata[name], kernels[name]))
+                for axes in (1,) if NAME.match(name)["scope"] == "in_place" else (1, 4):
+                    rows.append(read_route(architecture, name, metadata[name], kernels[name], axes))
     return rows
 
 
