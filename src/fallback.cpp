@@ -36,10 +36,10 @@ HostTensor host_tensor(const hiprope_tensor& in, const hiprope_tensor& out) {
   return {in.data, out.data, in.heads, in.token_stride, in.head_stride, out.token_stride, out.head_stride};
 }
 
-void count_refused(const hiprope_rope& rope, const RefusedTokens& refused) {
-  if (refused.count == 0) return;
-  rope.counters.refused.fetch_add(refused.count, std::memory_order_relaxed);
-  store_min(rope.counters.first_refused, static_cast<std::uint64_t>(refused.first));
+void count_out_of_range(const hiprope_rope& rope, const RefusedTokens& found) {
+  if (found.count == 0) return;
+  rope.counters.out_of_range.fetch_add(found.count, std::memory_order_relaxed);
+  store_min(rope.counters.first_out_of_range, static_cast<std::uint64_t>(found.first));
 }
 
 using HostBytes = std::unique_ptr<char[]>;
@@ -126,7 +126,7 @@ hiprope_status stage_ids(const hiprope_rope& rope, HostCall& host, std::int32_t 
 
 hiprope_status run_on_cpu(const hiprope_rope& rope, const CheckedCall& call) {
   const HostTensor tensors[2] = {host_tensor(call.in[0], call.out[0]), host_tensor(call.in[1], call.out[1])};
-  count_refused(rope, rotate_on_host(host_call(rope, call), tensors, call.tensors));
+  count_out_of_range(rope, rotate_on_host(host_call(rope, call), tensors, call.tensors));
   rope.counters.cpu_calls.fetch_add(1, std::memory_order_relaxed);
   return hiprope_ok;
 }
@@ -163,7 +163,7 @@ hiprope_status run_through_host(const hiprope_rope& rope, const CheckedCall& cal
   }
   if (const auto status = to_host.wait(); status != hiprope_ok) return status;
 
-  count_refused(rope, rotate_on_host(host, tensors, call.tensors));
+  count_out_of_range(rope, rotate_on_host(host, tensors, call.tensors));
 
   QueuedCopies to_device(rope, stream, "waiting for the copies to the GPU (the output may be partly written)");
   for (int i = 0; i < call.tensors; ++i) {

@@ -134,8 +134,8 @@ hiprope_status hiprope_read_position_errors(const hiprope_rope* rope, void* stre
       return status;
     rope->counters.bytes_device_to_host.fetch_add(sizeof(words), kRelaxed);
   } else {
-    words[0] = rope->counters.refused.load(kRelaxed);
-    words[1] = rope->counters.first_refused.load(kRelaxed);
+    words[0] = rope->counters.out_of_range.load(kRelaxed);
+    words[1] = rope->counters.first_out_of_range.load(kRelaxed);
   }
   const hiprope_position_errors now = {
       .size = sizeof(now), .count = words[0], .first_token = words[0] == 0 ? -1 : static_cast<std::int64_t>(words[1])};
@@ -145,8 +145,8 @@ hiprope_status hiprope_read_position_errors(const hiprope_rope* rope, void* stre
 hiprope_status hiprope_clear_position_errors(const hiprope_rope* rope, void* stream) {
   if (const auto status = check_handle(rope); status != hiprope_ok) return status;
   if (rope->path == hiprope_path_gpu) return gpu::clear_out_of_range(*rope->gpu_state, stream);
-  rope->counters.refused.store(0, kRelaxed);
-  rope->counters.first_refused.store(~std::uint64_t{0}, kRelaxed);
+  rope->counters.out_of_range.store(0, kRelaxed);
+  rope->counters.first_out_of_range.store(~std::uint64_t{0}, kRelaxed);
   return hiprope_ok;
 }
 

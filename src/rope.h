@@ -25,9 +25,9 @@ struct Counters {
   std::atomic<std::uint64_t> table_uploads{0};
   std::atomic<std::uint64_t> bytes_host_to_device{0};
   std::atomic<std::uint64_t> bytes_device_to_host{0};
-  // Tokens refused on the CPU; a GPU counts in its own words.
-  std::atomic<std::uint64_t> refused{0};
-  std::atomic<std::uint64_t> first_refused{~std::uint64_t{0}};
+  // Tokens out of range on the CPU; a GPU counts in words of its own.
+  std::atomic<std::uint64_t> out_of_range{0};
+  std::atomic<std::uint64_t> first_out_of_range{~std::uint64_t{0}};
 };
 
 }  // namespace hiprope::internal

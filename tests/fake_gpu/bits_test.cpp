@@ -22,8 +22,8 @@ void compare_with_cpu(int device, Path path, bool captured) {
       const Outcome outcome = run_gpu(c, rope, captured ? Mode::captured : Mode::eager, actual);
       ASSERT_EQ(outcome.status, on_cpu.status) << describe(c) << "\n" << outcome.message;
       ASSERT_EQ(difference(c, expected, actual), "") << describe(c);
-      ASSERT_EQ(outcome.refused, on_cpu.refused) << describe(c);
-      ASSERT_EQ(outcome.first_refused, on_cpu.first_refused) << describe(c);
+      ASSERT_EQ(outcome.out_of_range, on_cpu.out_of_range) << describe(c);
+      ASSERT_EQ(outcome.first_out_of_range, on_cpu.first_out_of_range) << describe(c);
       ASSERT_EQ(outcome.path, on_cpu.path == Path::none ? Path::none : path) << describe(c);
     }
   }

@@ -41,8 +41,8 @@ class GpuCases : public testing::TestWithParam<Group> {
       EXPECT_EQ(rope.stats().fallbacks, 0U);
       EXPECT_EQ(difference(c, on_cpu, on_gpu), "");
       EXPECT_EQ(oracle_mismatch(c, before, on_gpu), "");
-      EXPECT_EQ(actual.refused, expected.refused);
-      EXPECT_EQ(actual.first_refused, expected.first_refused);
+      EXPECT_EQ(actual.out_of_range, expected.out_of_range);
+      EXPECT_EQ(actual.first_out_of_range, expected.first_out_of_range);
     }
   }
 };

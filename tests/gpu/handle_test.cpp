@@ -81,7 +81,7 @@ TEST(GpuFallback, HiddenCodeObjectsGoThroughTheCpu) {
   HIPROPE_NEEDS_GPU();
   const Environment hidden("HIPROPE_HIDE_CODE_OBJECTS", "1");
   for (const Group& group : case_groups()) {
-    if (group.name != "layouts" && group.name != "refused_positions" && group.name != "axes" &&
+    if (group.name != "layouts" && group.name != "positions_out_of_range" && group.name != "axes" &&
         group.name != "pair_layouts" && group.name != "half_in_place" && group.name != "zero_size") {
       continue;
     }
@@ -101,8 +101,8 @@ TEST(GpuFallback, HiddenCodeObjectsGoThroughTheCpu) {
       EXPECT_EQ(outcome.path, empty ? Path::none : Path::cpu_fallback);
       EXPECT_EQ(difference(c, on_cpu, actual), "");
       EXPECT_EQ(oracle_mismatch(c, before, actual), "");
-      EXPECT_EQ(outcome.refused, expected.refused);
-      EXPECT_EQ(outcome.first_refused, expected.first_refused);
+      EXPECT_EQ(outcome.out_of_range, expected.out_of_range);
+      EXPECT_EQ(outcome.first_out_of_range, expected.first_out_of_range);
       const hiprope_stats stats = rope.stats();
       EXPECT_EQ(stats.launches, 0U);
       EXPECT_EQ(stats.fallbacks, empty ? 0U : 1U);
@@ -191,7 +191,7 @@ TEST(GpuHandle, CpuFunctionsRefuseIt) {
   EXPECT_EQ(images, before);
 }
 
-// One graph, replayed over changed tensors and changed ids, counts each replay's refused tokens.
+// One graph, replayed over changed tensors and changed ids, counts each replay's tokens out of range.
 TEST(GpuPositions, ReplaysReadTheIdsOfTheirTimeAndCount) {
   HIPROPE_NEEDS_GPU();
   Draft draft = plain_draft();
@@ -208,21 +208,21 @@ TEST(GpuPositions, ReplaysReadTheIdsOfTheirTimeAndCount) {
   const Graph graph(stream);
   ASSERT_TRUE(recorded) << recorded.message();
   ASSERT_TRUE(graph.valid());
-  std::uint64_t refused = 0;
+  std::uint64_t out_of_range = 0;
   for (const Case* c : {&first, &second, &second, &first}) {
     on_device.ids().upload(id_bytes(*c));
     on_device.upload(before);
     graph.launch(stream);
     stream.synchronize();
     Images expected = before;
-    refused += run_cpu(*c, expected).refused;
+    out_of_range += run_cpu(*c, expected).out_of_range;
     EXPECT_EQ(difference(*c, expected, on_device.download()), "");
     hiprope_position_errors errors{};
     ASSERT_TRUE(rope.read_position_errors(errors, stream.handle()));
-    EXPECT_EQ(errors.count, refused);
-    EXPECT_EQ(errors.first_token, refused == 0 ? -1 : 2);
+    EXPECT_EQ(errors.count, out_of_range);
+    EXPECT_EQ(errors.first_token, out_of_range == 0 ? -1 : 2);
   }
-  EXPECT_EQ(refused, 4U);
+  EXPECT_EQ(out_of_range, 4U);
   ASSERT_TRUE(rope.clear_position_errors(stream.handle()));
   hiprope_position_errors errors{};
   ASSERT_TRUE(rope.read_position_errors(errors, stream.handle()));
@@ -240,17 +240,17 @@ TEST(GpuPositions, CountedOnceATokenUnderManyBlocks) {
   std::uint64_t wanted = 0;
   std::int64_t first = -1;
   for (std::int64_t token = 0; token < draft.tokens; ++token) {
-    const bool refused = token >= 7 && random.chance(50);
-    draft.ids.push_back(refused ? 64 + static_cast<std::int64_t>(random.bits() >> 8) : random.between(0, 63));
-    wanted += refused ? 1 : 0;
-    if (refused && first < 0) first = token;
+    const bool outside = token >= 7 && random.chance(50);
+    draft.ids.push_back(outside ? 64 + static_cast<std::int64_t>(random.bits() >> 8) : random.between(0, 63));
+    wanted += outside ? 1 : 0;
+    if (outside && first < 0) first = token;
   }
   const Case c = build(draft);
   Images images = make_images(c);
   const Rope rope(c.config, Device::gpu(), Fallback::forbid);
   const Outcome outcome = run_gpu(c, rope, Mode::eager, images);
-  EXPECT_EQ(outcome.refused, wanted);
-  EXPECT_EQ(outcome.first_refused, first);
+  EXPECT_EQ(outcome.out_of_range, wanted);
+  EXPECT_EQ(outcome.first_out_of_range, first);
 }
 
 TEST(GpuCapture, ReadingErrorsIsRefusedAndClearingIsRecorded) {

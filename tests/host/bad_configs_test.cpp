@@ -120,14 +120,6 @@ const BadConfig kBadConfigs[] = {
      hiprope_error_max_positions,
      {"max_positions", "9223372036854775807"},
      [](hiprope_config& c) { c.max_positions = std::numeric_limits<std::int64_t>::max(); }},
-    {"table_of_axes_past_32_bits",
-     hiprope_error_max_positions,
-     {"max_positions 16777217", "4294967296"},
-     [](hiprope_config& c) {
-       c.axes = 2;
-       c.sections[0] = c.sections[1] = 16;
-       c.max_positions = (std::int64_t{1} << 24) + 1;
-     }},
     {"scaling_factor_missing",
      hiprope_error_scaling,
      {"factor", "missing"},

@@ -19,29 +19,29 @@ TEST_P(CpuCases, MatchTheOracle) {
     const bool empty = c.tokens == 0 || c.q.heads + (c.k ? c.k->heads : 0) == 0;
     EXPECT_EQ(outcome.path, empty ? Path::none : Path::cpu);
     EXPECT_EQ(oracle_mismatch(c, before, after), "");
-    std::uint64_t refused = 0;
+    std::uint64_t outside = 0;
     std::int64_t first = -1;
     for (std::int64_t token = c.tokens - 1; token >= 0 && !empty; --token) {
-      if (!is_refused(c, token)) continue;
-      ++refused;
+      if (!is_out_of_range(c, token)) continue;
+      ++outside;
       first = token;
     }
-    EXPECT_EQ(outcome.refused, refused);
-    EXPECT_EQ(outcome.first_refused, first);
+    EXPECT_EQ(outcome.out_of_range, outside);
+    EXPECT_EQ(outcome.first_out_of_range, first);
   }
 }
 
-// Groups that are about refused tokens, or that mix them with others, have some.
+// Groups that are about tokens out of range, or that mix them with others, have some.
 TEST(CaseTable, HasRefusedTokens) {
-  for (const char* const name : {"half_in_place", "refused_positions", "axes", "pair_layouts", "wild_values"}) {
-    bool refuses = false;
+  for (const char* const name : {"half_in_place", "positions_out_of_range", "axes", "pair_layouts", "wild_values"}) {
+    bool some = false;
     for (const Group& group : case_groups()) {
       if (group.name != name) continue;
       for (const Case& c : group.cases) {
-        for (std::int64_t token = 0; token < c.tokens; ++token) refuses = refuses || is_refused(c, token);
+        for (std::int64_t token = 0; token < c.tokens; ++token) some = some || is_out_of_range(c, token);
       }
     }
-    EXPECT_TRUE(refuses) << name;
+    EXPECT_TRUE(some) << name;
   }
 }
 

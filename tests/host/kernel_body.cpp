@@ -138,8 +138,8 @@ Outcome run_body(const Case& c, const Rope& rope, const BodyChoice& choice, Imag
     for (std::uint32_t block = 0; block < launch.plan.blocks; ++block) run_block(launch, block);
     set_fences(c, images, false);
   } while (left > 0);
-  outcome.refused = launch.out_of_range[0];
-  outcome.first_refused = launch.out_of_range[0] == 0 ? -1 : static_cast<std::int64_t>(launch.out_of_range[1]);
+  outcome.out_of_range = launch.out_of_range[0];
+  outcome.first_out_of_range = launch.out_of_range[0] == 0 ? -1 : static_cast<std::int64_t>(launch.out_of_range[1]);
   return outcome;
 }
 
@@ -181,9 +181,9 @@ std::string body_mismatch(const Case& c) {
     if (actual.status != hiprope_ok) return fmt::format("{}: {}", name, actual.message);
     if (const std::string fault = difference(c, on_cpu, on_body); !fault.empty())
       return fmt::format("{}: {}", name, fault);
-    if (actual.refused != expected.refused || actual.first_refused != expected.first_refused) {
-      return fmt::format("{}: refused {} first {}, the CPU path {} first {}", name, actual.refused,
-                         actual.first_refused, expected.refused, expected.first_refused);
+    if (actual.out_of_range != expected.out_of_range || actual.first_out_of_range != expected.first_out_of_range) {
+      return fmt::format("{}: {} out of range, first {}; the CPU path {}, first {}", name, actual.out_of_range,
+                         actual.first_out_of_range, expected.out_of_range, expected.first_out_of_range);
     }
   }
   return {};

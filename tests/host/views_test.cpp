@@ -115,7 +115,7 @@ TEST(Ropes, TheStrideOfOneHeadIsNotLookedAt) {
   }
 }
 
-// A refused token is counted in the handle until it is cleared, and the smallest index is kept.
+// A token out of range is counted in the handle until it is cleared, and the smallest index is kept.
 TEST(Ropes, PositionErrorsAddUp) {
   RopeConfig config;
   config.head_dim = 8;

@@ -33,12 +33,12 @@ void run_everything() {
   const TensorView out_view = TensorView::thd(out.data(), DataType::f32, 4, 3, 64);
   EXPECT_TRUE(apply_rope_cpu(rope, q_view, Positions(ids.data()), {.out = &out_view, .direction = Direction::inverse}));
   EXPECT_TRUE(apply_position_embeddings_cpu(rope, q_view, k_view, Positions::from(1)));
-  RopeConfig dealt = config;
-  dealt.output_pairing = OutputPairing::half_split;
-  dealt.axes = 3;
-  dealt.sections = {4, 6, 6};
+  RopeConfig rewritten = config;
+  rewritten.output_pairing = OutputPairing::half_split;
+  rewritten.axes = 3;
+  rewritten.sections = {4, 6, 6};
   const std::vector<std::int32_t> ids_of_axes(3 * 4, 5);
-  const Rope three(dealt, Device::cpu());
+  const Rope three(rewritten, Device::cpu());
   EXPECT_TRUE(apply_rope_cpu(three, q_view, Positions(ids_of_axes.data(), 3), {.out = &out_view}))
       << three.created().message();
   TensorView bad = q_view;

@@ -51,7 +51,7 @@ TensorView view_of(const Case& c, const Side& side, const std::array<std::byte*,
 void unify_nans(const Case& c, const Images& expected, Images& actual) {
   for (const Flow& flow : flows(c)) {
     for (std::int64_t token = 0; token < c.tokens; ++token) {
-      if (is_refused(c, token)) continue;
+      if (is_out_of_range(c, token)) continue;
       for (std::int64_t head = 0; head < flow.out.heads; ++head) {
         for (std::int64_t dim = 0; dim < c.rotary_dim(); ++dim) {
           const std::size_t at = byte_of(c, flow.out, token, head, c.config.rotary_offset + dim);
@@ -133,7 +133,7 @@ std::optional<std::int64_t> position_of(const Case& c, std::int64_t token, int a
   return position;
 }
 
-bool is_refused(const Case& c, std::int64_t token) {
+bool is_out_of_range(const Case& c, std::int64_t token) {
   for (int axis = 0; axis < c.config.axes; ++axis) {
     if (!position_of(c, token, axis)) return true;
   }

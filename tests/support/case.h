@@ -56,8 +56,8 @@ struct Outcome {
   hiprope_status status = hiprope_ok;
   std::string message;
   Path path = Path::none;
-  std::uint64_t refused = 0;
-  std::int64_t first_refused = -1;
+  std::uint64_t out_of_range = 0;
+  std::int64_t first_out_of_range = -1;
 };
 
 // Input, and output where it is written, of every tensor of the case.
@@ -81,7 +81,7 @@ PairPlace pair_place(const Case& c, std::int64_t pair, bool output);
 
 // Position of a token on an axis, by the contract: start + t, or the id.
 std::optional<std::int64_t> position_of(const Case& c, std::int64_t token, int axis);  // nothing: outside the table
-bool is_refused(const Case& c, std::int64_t token);
+bool is_out_of_range(const Case& c, std::int64_t token);
 
 // What the library is given; the k views are unused without k.
 struct CallArguments {

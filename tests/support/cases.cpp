@@ -152,7 +152,7 @@ Group position_kinds() {
   return group("position_kinds", drafts);
 }
 
-Group refused_positions() {
+Group positions_out_of_range() {
   constexpr auto kMin64 = std::numeric_limits<std::int64_t>::min();
   constexpr auto kMax64 = std::numeric_limits<std::int64_t>::max();
   constexpr auto kMin32 = std::numeric_limits<std::int32_t>::min();
@@ -181,14 +181,14 @@ Group refused_positions() {
   for (const std::int64_t start : {std::int64_t{-3}, kPositions - 3, kPositions, kMax64 - 1, kMin64, kMin64 + 1}) {
     drafts.push_back({.config = config_of(16), .tokens = 6, .ids_bytes = 0, .start = start});
   }
-  // A single row, and every token refused.
+  // A single row, and every token out of range.
   drafts.push_back({.config = config_of(16, Pairing::half_split, 0, 0, 1), .tokens = 3, .ids = {0, 1, -1}});
   drafts.push_back({.config = config_of(16),
                     .tokens = 3,
                     .k_heads = 1,
                     .out_of_place = true,
                     .ids = {kPositions, kPositions + 1, -1}});
-  return group("refused_positions", drafts);
+  return group("positions_out_of_range", drafts);
 }
 
 Group axes() {
@@ -204,9 +204,9 @@ Group axes() {
                         .axis_stride = axis_stride});
     }
   };
-  // Token i's position on axis i is outside the table, which refuses the token; the last token's are inside.
+  // Token i's position on axis i is outside the table, so the token is out of range; the last token's are inside.
   constexpr std::array<std::int64_t, 3> outside{kPositions, -1, std::int64_t{1} << 40};
-  const auto add_refused = [&](const RopeConfig& config) {
+  const auto add_out_of_range = [&](const RopeConfig& config) {
     const std::int64_t tokens = config.axes + 1;
     std::vector<std::int64_t> ids;
     for (std::int64_t axis = 0; axis < config.axes; ++axis) {
@@ -220,7 +220,7 @@ Group axes() {
   config.axes = 3;
   config.sections = {8, 12, 12, 0};
   add(config, 3, 0);
-  add_refused(config);
+  add_out_of_range(config);
   add(config, 3, 9);
   add(config, 1, 0);
   config.pairing = Pairing::interleaved;
@@ -240,7 +240,7 @@ Group axes() {
   add(config, 4, 6);
   // Contiguous positions are those of every axis.
   drafts.push_back({.config = config, .tokens = 5, .k_heads = 1, .ids_bytes = 0, .start = kPositions - 3});
-  add_refused(config);
+  add_out_of_range(config);
   return group("axes", drafts);
 }
 
@@ -373,8 +373,8 @@ std::vector<Group> make_groups() {
       group("zero_size", {{.config = config_of(64), .tokens = 0, .k_heads = 1},
                           {.config = config_of(64), .q_heads = 0},
                           {.config = config_of(64), .q_heads = 0, .k_heads = 2}}),
-      layouts(), unaligned(), inverse(), half_in_place(), position_kinds(), refused_positions(), axes(), pair_layouts(),
-      wild_values()};
+      layouts(), unaligned(), inverse(), half_in_place(), position_kinds(), positions_out_of_range(), axes(),
+      pair_layouts(), wild_values()};
   for (const DataType type : kTypes) {
     for (const Pairing pairing : kPairings) groups.push_back(shapes(type, pairing));
   }

@@ -122,9 +122,9 @@ class Judge {
   Verdict verdict() {
     for (const Flow& flow : flows(c_)) {
       for (std::int64_t token = 0; token < c_.tokens; ++token) {
-        const bool refused = is_refused(c_, token);
-        if (!refused) turn_to(token);
-        for (std::int64_t head = 0; head < flow.in.heads; ++head) judge_head(flow, {token, head}, refused);
+        const bool out_of_range = is_out_of_range(c_, token);
+        if (!out_of_range) turn_to(token);
+        for (std::int64_t head = 0; head < flow.in.heads; ++head) judge_head(flow, {token, head}, out_of_range);
       }
     }
     compare_bytes();
@@ -155,7 +155,7 @@ class Judge {
   }
 
   // Puts into `expected_` what the head must be: its input, and rotated elements as they are once they were judged.
-  void judge_head(const Flow& flow, Place place, bool refused) {
+  void judge_head(const Flow& flow, Place place, bool out_of_range) {
     const auto bytes = static_cast<std::size_t>(format_of(c_.type).bytes);
     const auto at = [&](const Side& side, std::int64_t dim) { return byte_of(c_, side, place.token, place.head, dim); };
     const auto& input = before_[static_cast<std::size_t>(flow.in.buffer)];
@@ -163,7 +163,7 @@ class Judge {
     auto& expected = expected_[static_cast<std::size_t>(flow.out.buffer)];
     std::memcpy(&expected[at(flow.out, 0)], &input[at(flow.in, 0)],
                 bytes * static_cast<std::size_t>(c_.config.head_dim));
-    if (refused) return;
+    if (out_of_range) return;
     for (std::size_t pair = 0; pair < turns_.size(); ++pair) {
       const PairPlace from = pair_place(c_, static_cast<std::int64_t>(pair), false);
       const PairPlace to = pair_place(c_, static_cast<std::int64_t>(pair), true);
