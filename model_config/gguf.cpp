@@ -23,7 +23,7 @@ constexpr std::string_view kFactors[] = {"rope_freqs.weight", "rope_factors_long
 enum Type : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, text, list, u64, i64, f64, type_count };
 constexpr std::size_t kBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
-std::string shown(std::string_view name) {
+std::string at_most_80(std::string_view name) {
   return std::string(name.substr(0, 80));
 }
 
@@ -33,7 +33,7 @@ class Reader {
 
   std::string_view take(std::uint64_t count, std::string_view what) {
     if (count > bytes_.size() - position_) {
-      refuse(fmt::format("{} needs {} bytes at offset {}, and the file has {}", shown(what), count, position_,
+      refuse(fmt::format("{} needs {} bytes at offset {}, and the file has {}", at_most_80(what), count, position_,
                          bytes_.size()));
     }
     const auto part = bytes_.substr(position_, static_cast<std::size_t>(count));
@@ -74,7 +74,7 @@ Json read_scalar(Reader& reader, std::uint32_t type, std::string_view key) {
       return reader.number<float>(key);
     case boolean: {
       const auto byte = reader.number<std::uint8_t>(key);
-      if (byte > 1) refuse(fmt::format("{} is a boolean of value {}", shown(key), byte));
+      if (byte > 1) refuse(fmt::format("{} is a boolean of value {}", at_most_80(key), byte));
       return byte == 1;
     }
     case u64:
@@ -88,7 +88,7 @@ Json read_scalar(Reader& reader, std::uint32_t type, std::string_view key) {
       return std::string(value.substr(0, kTextLimit));
     }
     default:
-      refuse(fmt::format("{} has the type {}, which GGUF does not have", shown(key), type));
+      refuse(fmt::format("{} has the type {}, which GGUF does not have", at_most_80(key), type));
   }
 }
 
@@ -97,18 +97,18 @@ Json read_list(Reader& reader, std::string_view key) {
   const auto type = reader.number<std::uint32_t>(key);
   const auto count = reader.number<std::uint64_t>(key);
   if (type >= type_count || type == list) {
-    refuse(fmt::format("{} is a list of type {}; it must be of numbers, booleans or strings", shown(key), type));
+    refuse(fmt::format("{} is a list of type {}; it must be of numbers, booleans or strings", at_most_80(key), type));
   }
   if (type == text) {
     // Each string has at least its length.
     if (count > reader.left() / sizeof(std::uint64_t)) {
-      refuse(fmt::format("{} has {} strings, more than the file can hold", shown(key), count));
+      refuse(fmt::format("{} has {} strings, more than the file can hold", at_most_80(key), count));
     }
     for (std::uint64_t i = 0; i < count; ++i) reader.string(key);
     return nullptr;
   }
   if (count > reader.left() / kBytes[type]) {
-    refuse(fmt::format("{} has {} entries, more than the file can hold", shown(key), count));
+    refuse(fmt::format("{} has {} entries, more than the file can hold", at_most_80(key), count));
   }
   if (count > kListLimit) {
     reader.take(count * kBytes[type], key);
@@ -128,7 +128,7 @@ void read_metadata(Reader& reader, std::uint64_t count, Json& metadata) {
     const std::string key(name);
     const auto type = reader.number<std::uint32_t>(key);
     Json value = type == list ? read_list(reader, key) : read_scalar(reader, type, key);
-    if (!metadata.emplace(key, std::move(value)).second) refuse(shown(key) + " stands twice");
+    if (!metadata.emplace(key, std::move(value)).second) refuse(at_most_80(key) + " stands twice");
   }
 }
 
@@ -149,7 +149,7 @@ std::map<std::string, GgufTensor> read_tensors(Reader& reader, std::uint64_t cou
     const std::string name(reader.string(fmt::format("the name of tensor {}", i)).substr(0, kNameLimit));
     const auto dimensions = reader.number<std::uint32_t>(name);
     if (dimensions > kDimensions) {
-      refuse(fmt::format("tensor {} has {} dimensions; the most are {}", shown(name), dimensions, kDimensions));
+      refuse(fmt::format("tensor {} has {} dimensions; the most are {}", at_most_80(name), dimensions, kDimensions));
     }
     GgufTensor tensor;
     for (std::uint32_t d = 0; d < dimensions; ++d) tensor.shape.push_back(reader.number<std::uint64_t>(name));
@@ -159,11 +159,12 @@ std::map<std::string, GgufTensor> read_tensors(Reader& reader, std::uint64_t cou
     if (!factor && !is_norm(name)) continue;
     if (factor) {
       if (type != kFloat32 || tensor.shape.size() != 1 || tensor.shape[0] > kFactorLimit) {
-        refuse(fmt::format("tensor {} must be one list of at most {} float32 numbers", shown(name), kFactorLimit));
+        refuse(fmt::format("tensor {} must be one list of at most {} float32 numbers", at_most_80(name), kFactorLimit));
       }
       factors.push_back({name, offset});
     }
-    if (!tensors.emplace(name, std::move(tensor)).second) refuse(fmt::format("tensor {} stands twice", shown(name)));
+    if (!tensors.emplace(name, std::move(tensor)).second)
+      refuse(fmt::format("tensor {} stands twice", at_most_80(name)));
   }
   return tensors;
 }

@@ -18,11 +18,13 @@ struct VariantRow {
   std::int32_t heads;  // that a thread rotates
   Scope scope;
 };
-constexpr int kVariantCount = 0
-#define HIPROPE_VARIANT(...) +1
+enum : int {
+#define HIPROPE_VARIANT(element, layout, bytes, heads, scope) \
+  variant_##element##_##layout##_##bytes##b_##heads##h_##scope,
 #include "kernels/variants.inc"
 #undef HIPROPE_VARIANT
-    ;
+  kVariantCount
+};
 extern const VariantRow kVariants[kVariantCount];
 
 struct LaunchPlan {

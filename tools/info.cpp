@@ -52,7 +52,7 @@ std::vector<std::string> embedded_architectures() {
   return architectures;
 }
 
-void print_json() {
+void print_facts_json() {
   auto device_list = nlohmann::json::array();
   for (const hiprope_device_info& info : devices()) {
     device_list.push_back({{"device", info.device},
@@ -115,7 +115,7 @@ void add_info(CLI::App& app) {
   CLI::App* command = app.add_subcommand("info", "Show the version, the platform, the GPUs and the embedded kernels.");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print one JSON object instead of text.");
-  command->callback([json] { *json ? print_json() : print_text(); });
+  command->callback([json] { *json ? print_facts_json() : print_text(); });
 }
 
 }  // namespace hiprope::tools
