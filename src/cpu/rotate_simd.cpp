@@ -438,9 +438,12 @@ void prepare(const HostCall& call, Row& row) {
   const std::int64_t pairs = call.rotary_dim / 2;
   const float* cos = table_entry(call, row, 0);
   if (call.axis_of_pair != nullptr) {
+    const float* rows[kMaxAxes];
+    for (int axis = 0; axis < call.axes; ++axis) rows[axis] = call.table + row.position[axis] * call.rotary_dim;
     for (std::int64_t j = 0; j < pairs; ++j) {
-      gathered[j] = *table_entry(call, row, j);
-      gathered[pairs + j] = table_entry(call, row, j)[pairs];
+      const float* const entry = rows[call.axis_of_pair[j]] + j;
+      gathered[j] = entry[0];
+      gathered[pairs + j] = entry[pairs];
     }
     cos = gathered;
   }
