@@ -19,7 +19,7 @@ cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHIPROPE_PLA
   -DHIPROPE_CUDA_ARCHITECTURES="$architecture" -DHIPROPE_BUILD_TESTS=OFF "${extra[@]}" >/dev/null
 cmake --build "$build" --target hiprope_cli -- -j "${JOBS:-2}"
 cp "$build/tools/hiprope" "$folder/tools/"
-cp "$build/libhiprope.so.0" "$folder/"
+cp "$build/libhiprope.so.0" "$build"/model_config/libhiprope_model_config.so.0 "$folder/"
 # Debian's libraries that the tools link; the build's run path looks beside libhiprope.so.
 ldd "$build/tools/hiprope" | awk '/libfmt|libhwy/ { print $3 }' | xargs -r cp -Lt "$folder"
 cp "$source"/bench/{compare,chain,compare_report,implementations,layer_data}.py "$source/tools/models.inc" "$folder/"

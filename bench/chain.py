@@ -142,13 +142,16 @@ class Chain:
     def measure(self, implementations, rounds, neighbours):
         """Microseconds that each adds to a layer, by stage and name, those of touch, and a layer's without any."""
         graphs = {"without": self.capture(None, neighbours)}
+        kept = []  # what calls hold, such as a table in the tensors' type, is read by every replay
         for block, in_flight in TOUCHES:
             calls = [self.bind_touch(layer, block, in_flight) for layer in self.layers]
             graphs["touch", block, in_flight] = self.capture(calls, neighbours)
+            kept.append(calls)
         for key, implementation in implementations.items():
             calls = [self.bind(layer, implementation, key[1]) for layer in self.layers]
             if None in calls:
                 continue
+            kept.append(calls)
             try:
                 graphs[key] = self.capture(calls, neighbours)
             except Exception as error:  # a rival that cannot be captured is named, the others go on

@@ -151,7 +151,7 @@ hiprope_status plan_launch(const hiprope_rope& rope, const CheckedCall& call, st
   const Tuning tuning =
       choose_tuning(2 * q.tokens * (std::int64_t{p.q_heads} + p.k_heads) * head_bytes, rope.compute_units, rope.tuning);
   return cut_work(find_variant(q.data_type, rope.layout, bytes, tuning.accesses / 2, scope), tuning.block_threads,
-                  q.tokens - first, kMostIndex / kMaxBlockThreads, plan);
+                  q.tokens - first, kMostIndex / tuning.block_threads, plan);
 }
 
 }  // namespace hiprope::internal
